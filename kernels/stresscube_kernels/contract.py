@@ -1,0 +1,205 @@
+"""The records that market, policy and backends exchange. Field order is memory layout.
+
+Every record is a NamedTuple of scalars (or of arrays, or of a tracer's symbols: the steps
+do not care). F marks a real number, U a 32-bit unsigned integer. Notionals, equity and
+costs are in units of starting equity.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+F: TypeAlias = Any
+U: TypeAlias = Any
+
+
+class Tick(NamedTuple):
+    """One step of one path, as a policy sees it: 16 numbers, 64 bytes in float32.
+
+    Fields that no feature fills are 0. The order keeps what is read together in the same
+    16 bytes, because a GPU loads them four at a time.
+    """
+
+    return_a: F  # simple return of leg a over the step
+    return_b: F
+    noise_a: F  # execution noise: a normal with the step's standard deviation
+    noise_b: F
+    variance_a: F  # of the step's diffusive return, conditional on the regime
+    covariance: F
+    variance_b: F
+    bridge: F  # Exp(1), shared by every policy: decides hits between step ends
+    slippage_multiplier: F
+    regime: F  # index of the regime in force during the step
+    correlation_regime: F
+    reserved_1: F
+    reserved_2: F
+    reserved_3: F
+    reserved_4: F
+    reserved_5: F
+
+
+class Tier(NamedTuple):
+    """One branch of the maintenance margin max_k(rate_k * notional - deduction_k)."""
+
+    rate: F
+    deduction: F  # in units of starting equity
+
+
+class Venue(NamedTuple):
+    """What one leg pays and owes at its venue."""
+
+    taker_fee: F
+    slippage: F
+    latency: F  # as a fraction of the step
+    latency_root: F  # sqrt(latency * (1 - latency))
+    liquidation_fee: F
+    tiers: tuple[Tier, ...]
+
+
+class Policy(NamedTuple):
+    """One policy in kernel units: durations are numbers of steps, 1e30 means never."""
+
+    hedge_ratio: F
+    leg_share: F  # 1 / (1 + hedge_ratio): leg a's share of gross notional
+    leverage: F  # after the venue's cap
+    rebalance_threshold: F
+    rebalance_interval: F
+    holding: F
+    venues: tuple[Venue, ...]  # one for both legs, or leg a's and leg b's
+
+
+class Account(NamedTuple):
+    """The state of one policy on one path, marked to market at a step's end.
+
+    After a liquidation the position and `equity` live on as the shadow account, while
+    everything that the account itself earned or paid stays frozen.
+    """
+
+    notional_a: F  # signed
+    notional_b: F
+    order_a: F  # decided, not yet filled; notional at the decision price
+    order_b: F
+    equity: F
+    order_opens: F  # 1 if the order opens a trade
+    order_closes: F  # 1 if the order closes the trade
+    alive: F  # 1 until liquidation
+    hold: F  # steps left in the trade, 0 when flat
+    wait: F  # steps to the next interval rebalance
+    opened_equity: F  # equity when the trade was opened, before its costs
+    kept: F  # what a liquidation left
+    lived: F  # steps begun alive
+    pnl_a: F
+    pnl_b: F
+    fees: F
+    slippage: F
+    funding: F
+    liquidation_cost: F
+    deficit: F
+    turnover: F
+    peak: F  # highest equity so far
+    deepest_peak: F  # peak and trough of the deepest drawdown so far
+    deepest_trough: F
+    under_water: F  # steps ended below the peak
+    extra_margin: F  # largest (margin - equity) of the shadow account
+    rebalances: F
+    trades: F
+    wins: F
+    trade_sum_1: F  # sums of powers of closed trades' returns
+    trade_sum_2: F
+    trade_sum_3: F
+    trade_sum_4: F
+    trade_downside: F  # sum of squared negative trade returns
+
+
+class Outcome(NamedTuple):
+    """What one policy made of one path."""
+
+    final_equity: F
+    max_drawdown: F  # fraction of the peak
+    liquidation_step: F  # number of the step, from 1; 0 means never
+    shadow_equity: F  # the shadow account's final equity; final_equity if never liquidated
+    recovered: F  # 1 if liquidated and the shadow account ended at or above the trade's opening
+    extra_margin: F
+    deficit: F
+    pnl_a: F
+    pnl_b: F
+    fees: F
+    slippage: F
+    funding: F
+    liquidation_cost: F
+    turnover: F  # traded notional
+    under_water: F  # steps ended below the running peak
+    rebalances: F
+    trades: F
+    wins: F
+    trade_sum_1: F
+    trade_sum_2: F
+    trade_sum_3: F
+    trade_sum_4: F
+    trade_downside: F
+
+
+class Regime(NamedTuple):
+    """One regime in kernel units (per step)."""
+
+    drift_a: F  # of the log-return: (mu - sigma^2 / 2) * step
+    drift_b: F
+    deviation_a: F  # sigma * sqrt(step)
+    deviation_b: F
+    correlation: F
+    own_correlation: F  # 1 if `correlation` overrides the correlation chain
+    slippage_multiplier: F
+    next: tuple[U, ...]  # cumulative probabilities of the next state, in units of 2^-31
+    start: U  # cumulative probability of starting here or before
+
+
+class CorrelationRegime(NamedTuple):
+    """One state of the correlation chain in kernel units."""
+
+    correlation: F
+    next: tuple[U, ...]
+    start: U
+
+
+class Market(NamedTuple):
+    """One market point in kernel units."""
+
+    regimes: tuple[Regime, ...]
+    correlation_regimes: tuple[CorrelationRegime, ...]
+
+
+class MarketState(NamedTuple):
+    """What a path carries from step to step."""
+
+    regime: F
+    correlation_regime: F
+    price_a: F  # over the price at time 0
+    price_b: F
+
+
+class Draw(NamedTuple):
+    """Which random numbers: the Philox counter and key of one step of one path."""
+
+    path: U
+    step: U
+    key_0: U
+    key_1: U
+
+
+class Features(NamedTuple):
+    """What the compiled code contains. Resolved before any code runs."""
+
+    bridge: bool = True
+    latency: bool = True
+    interval: bool = True
+    rolls: bool = True
+
+
+class Shape(NamedTuple):
+    """Everything that decides which code is generated; numbers are arguments of that code."""
+
+    features: Features = Features()
+    regimes: int = 1
+    correlation_regimes: int = 0
+    venues: int = 1
+    tiers: int = 1

@@ -1,0 +1,169 @@
+"""The CPU backend: compiled kernels over paths, in threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compiled import Kernels, numba_kernels
+from .contract import Account, MarketState, Outcome, Policy, Shape, Tick
+from .oracle import Outcomes
+from .pack import job_shape, pack_market, pack_policies, seed_words
+from .print_numba import LANES
+from .spec import Job
+from .tree import values
+
+Advance = Callable[[int], None]
+STEPS_AT_ONCE = 1024
+"""Ticks generated before the policies read them: 64 KB a path, which stays in the L2 cache."""
+
+
+class Stopped(Exception):
+    """The caller's stop event was set."""
+
+
+def prepare(
+    job: Job, *, threads: int | None = None, shape: Shape | None = None, kernels: Kernels | None = None
+) -> CpuJob:
+    """Compile what a job needs (or find it compiled) and pack its numbers.
+
+    shape: code that serves several jobs (`pack.shape_of`); the job's own by default.
+    threads: the processors available by default.
+    """
+    shape = shape or job_shape(job)
+    kernels = kernels or numba_kernels(shape, job.simulation.precision)
+    return CpuJob(job, shape, kernels, threads or available_threads())
+
+
+def available_threads() -> int:
+    """The processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+class CpuJob:
+    """A market point and its policies, ready to run on any range of paths."""
+
+    def __init__(self, job: Job, shape: Shape, kernels: Kernels, threads: int) -> None:
+        simulation = job.simulation
+        self.job = job
+        self.shape = shape
+        self.threads = threads
+        self._kernels = kernels
+        self._dtype = np.dtype(simulation.precision)
+        self._key = tuple(int(word) for word in seed_words(simulation.seed))
+        leaves = values(pack_market(job.market, simulation))
+        self._words = np.array([v for v in leaves if v.dtype == np.uint32], np.uint32)
+        self._reals = np.array([v for v in leaves if v.dtype != np.uint32], self._dtype)
+        self._policies = lanes(pack_policies(job.policies, simulation, shape), self._dtype)
+        self._scratch = threading.local()
+
+    def scratch_bytes(self) -> int:
+        """What one thread allocates while it runs."""
+        made = self._allocate()
+        return sum(array.nbytes for array in made)
+
+    def run(
+        self,
+        first_path: int,
+        n_paths: int,
+        *,
+        stop: threading.Event | None = None,
+        advance: Advance | None = None,
+    ) -> Outcomes:
+        """Outcomes of n_paths paths from first_path on.
+
+        stop: when set, the run ends within a fraction of a second with `Stopped`.
+        advance: called from the worker threads with the policy-steps just done.
+        """
+        n_policies = len(self.job.policies)
+        outcomes = np.full((len(Outcome._fields), n_policies, n_paths), np.nan, self._dtype)
+        market = np.full((2, n_paths), np.nan, self._dtype)
+        stop = stop or threading.Event()
+
+        def task(at: int) -> None:
+            size = min(LANES, n_paths - at)
+            found, returns = self._paths(first_path + at, size, stop, advance)
+            outcomes[:, :, at : at + size] = found[:, :n_policies]
+            market[:, at : at + size] = returns
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            futures = [pool.submit(task, at) for at in range(0, n_paths, LANES)]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+            except BaseException:
+                stop.set()
+                for future in futures:
+                    future.cancel()
+                raise
+        return Outcomes(outcomes, market)
+
+    def _paths(
+        self, first_path: int, size: int, stop: threading.Event, advance: Advance | None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Outcomes [fields, padded policies, size] and leg returns [2, size] of one lane group."""
+        states, tape, accounts, outcomes = self._buffers()
+        accounts, outcomes = accounts[:size], outcomes[:size]
+        kernels, policies, key = self._kernels, self._policies, self._key
+        kernels.market_start(self._reals, self._words, key, first_path, states)
+        kernels.policy_open(policies, accounts)
+        steps = self.job.simulation.steps
+        n = 0
+        for step in range(0, steps, STEPS_AT_ONCE):
+            if stop.is_set():
+                raise Stopped
+            n = min(STEPS_AT_ONCE, steps - step)
+            kernels.market_run(
+                self._reals, self._words, key, first_path, step, n, states, tape
+            )
+            kernels.policy_run(tape, n, policies, accounts)
+            if advance is not None:
+                advance(n * size * len(self.job.policies))
+        kernels.policy_close(tape, n - 1, policies, accounts, outcomes)
+        prices = states.reshape(-1, LANES)[
+            [MarketState._fields.index(name) for name in ("price_a", "price_b")], :size
+        ]
+        return unlaned(outcomes, len(Outcome._fields)), prices - 1.0
+
+    def _allocate(self) -> tuple[NDArray[Any], ...]:
+        tiles = len(self._policies)
+        steps = min(STEPS_AT_ONCE, self.job.simulation.steps)
+        shapes = (
+            (len(MarketState._fields) * LANES,),
+            (LANES, steps, len(Tick._fields)),
+            (LANES, tiles, len(Account._fields) * LANES),
+            (LANES, tiles, len(Outcome._fields) * LANES),
+        )
+        return tuple(np.empty(shape, self._dtype) for shape in shapes)
+
+    def _buffers(self) -> tuple[NDArray[Any], ...]:
+        """This thread's buffers, made once."""
+        if not hasattr(self._scratch, "buffers"):
+            self._scratch.buffers = self._allocate()
+        return self._scratch.buffers
+
+
+def lanes(policies: Policy, dtype: Any) -> NDArray[Any]:
+    """Policies as [tiles, fields * LANES]; the last policy fills the last tile."""
+    fields = np.array(values(policies))
+    missing = -fields.shape[1] % LANES
+    padded = np.pad(fields, ((0, 0), (0, missing)), mode="edge").astype(dtype)
+    tiles = padded.reshape(len(fields), -1, LANES).transpose(1, 0, 2)
+    return np.ascontiguousarray(tiles).reshape(len(tiles), -1)
+
+
+def unlaned(records: NDArray[Any], fields: int) -> NDArray[Any]:
+    """[paths, tiles, fields * LANES] as [fields, tiles * LANES, paths]."""
+    paths, tiles, _ = records.shape
+    spread = records.reshape(paths, tiles, fields, LANES).transpose(2, 1, 3, 0)
+    return spread.reshape(fields, tiles * LANES, paths)

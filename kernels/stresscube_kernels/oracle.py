@@ -1,0 +1,92 @@
+"""The oracle: the steps run as they are written, in numpy, one array operation at a time.
+
+Slow and plain. Every backend is compared with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .contract import Account, Draw, Market, MarketState, Outcome, Policy, Shape, Tick
+from .market import market_start, market_step
+from .ops import NumpyOps
+from .pack import job_shape, pack_market, pack_policies, seed_words
+from .policy import policy_close, policy_open, policy_step
+from .spec import Job, SimulationSpec
+from .tree import rebuild, values
+
+
+class Outcomes(NamedTuple):
+    """What a backend returns for a range of paths.
+
+    per_policy: [len(Outcome._fields), n_policies, n_paths]; market: [2, n_paths], the simple
+    returns of the legs over the whole path.
+    """
+
+    per_policy: NDArray[Any]
+    market: NDArray[Any]
+
+
+def run(job: Job, first_path: int, n_paths: int, dtype: Any = np.float64) -> Outcomes:
+    """Outcomes of paths first_path ... first_path + n_paths - 1."""
+    shape = job_shape(job)
+    tape, state = simulate(job, first_path, n_paths, dtype, shape)
+    outcome = run_policies(tape, pack_policies(job.policies, job.simulation, shape), shape, dtype)
+    market = np.stack([state.price_a, state.price_b]) - 1.0
+    return Outcomes(outcome, market)
+
+
+def simulate(
+    job: Job, first_path: int, n_paths: int, dtype: Any = np.float64, shape: Shape | None = None
+) -> tuple[NDArray[Any], MarketState]:
+    """Tapes of shape [n_paths, steps, len(Tick._fields)], and the market's last state."""
+    shape = shape or job_shape(job)
+    market = _cast_market(pack_market(job.market, job.simulation), dtype)
+    ops = NumpyOps(dtype)
+    tape = np.full((n_paths, job.simulation.steps, len(Tick._fields)), np.nan, dtype)
+    state = market_start(ops, shape.features, market, _draw(job.simulation, first_path, n_paths, 0))
+    for step in range(job.simulation.steps):
+        draw = _draw(job.simulation, first_path, n_paths, step)
+        state, tick = market_step(ops, shape.features, market, state, draw)
+        for field, value in enumerate(tick):
+            tape[:, step, field] = value
+    return tape, state
+
+
+def run_policies(
+    tape: NDArray[Any], policies: Policy, shape: Shape, dtype: Any = np.float64
+) -> NDArray[Any]:
+    """Outcomes of every policy on every tape, shape [len(Outcome._fields), policies, paths]."""
+    ops = NumpyOps(dtype)
+    policy = rebuild(policies, iter(p.astype(dtype)[:, None] for p in values(policies)))
+    n_paths, n_steps, _ = tape.shape
+    account = policy_open(ops, shape.features, policy)
+    account = Account(*(np.repeat(field, n_paths, axis=1) for field in account))
+    for step in range(n_steps):
+        tick = Tick(*(tape[None, :, step, field] for field in range(len(Tick._fields))))
+        account = policy_step(ops, shape.features, account, tick, policy)
+    last = Tick(*(tape[None, :, -1, field] for field in range(len(Tick._fields))))
+    outcome = policy_close(ops, shape.features, account, last, policy)
+    grid = (len(Outcome._fields), len(policies.leverage), n_paths)
+    result = np.full(grid, np.nan, dtype)
+    for field, value in enumerate(outcome):
+        result[field] = value
+    return result
+
+
+def _draw(simulation: SimulationSpec, first_path: int, n_paths: int, step: int) -> Draw:
+    key_0, key_1 = seed_words(simulation.seed)
+    return Draw(
+        path=np.arange(first_path, first_path + n_paths, dtype=np.uint64).astype(np.uint32),
+        step=np.full(n_paths, step, np.uint32),
+        key_0=np.full(n_paths, key_0, np.uint32),
+        key_1=np.full(n_paths, key_1, np.uint32),
+    )
+
+
+def _cast_market(market: Market, dtype: Any) -> Market:
+    cast = (v if v.dtype == np.uint32 else v.astype(dtype) for v in values(market))
+    return rebuild(market, cast)

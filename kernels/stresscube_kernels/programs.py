@@ -1,0 +1,152 @@
+"""The five traced functions that a compiled backend is made of, for one shape of code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import contract
+from .market import market_start, market_step
+from .policy import policy_close, policy_open, policy_step
+from .trace import Program, Symbol, TraceOps, trace
+from .tree import leaves, rebuild
+
+Declare = Callable[[str, str], Symbol]
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """A shape's traced functions, and the record layouts that their inputs name.
+
+    Inputs are named `record.field`: market, state, draw, tick, policy, account.
+    """
+
+    shape: contract.Shape
+    market_start: Program
+    market_step: Program
+    policy_open: Program
+    policy_step: Program
+    policy_close: Program
+    market_fields: tuple[tuple[str, str], ...]  # (name, kind)
+    policy_fields: tuple[str, ...]
+
+
+def market_template(shape: contract.Shape) -> contract.Market:
+    """A market record of this shape; only its structure and the leaves' dtypes mean anything."""
+    real, word = np.float64(0.0), np.uint32(0)
+    regime = contract.Regime(
+        drift_a=real,
+        drift_b=real,
+        deviation_a=real,
+        deviation_b=real,
+        correlation=real,
+        own_correlation=real,
+        slippage_multiplier=real,
+        next=(word,) * shape.regimes,
+        start=word,
+    )
+    slow = contract.CorrelationRegime(
+        correlation=real, next=(word,) * shape.correlation_regimes, start=word
+    )
+    return contract.Market((regime,) * shape.regimes, (slow,) * shape.correlation_regimes)
+
+
+def policy_template(shape: contract.Shape) -> contract.Policy:
+    """A policy record of this shape."""
+    venue = contract.Venue(
+        taker_fee=0.0,
+        slippage=0.0,
+        latency=0.0,
+        latency_root=0.0,
+        liquidation_fee=0.0,
+        tiers=(contract.Tier(0.0, 0.0),) * shape.tiers,
+    )
+    return contract.Policy(
+        hedge_ratio=0.0,
+        leg_share=0.0,
+        leverage=0.0,
+        rebalance_threshold=0.0,
+        rebalance_interval=0.0,
+        holding=0.0,
+        venues=(venue,) * shape.venues,
+    )
+
+
+def kind_of(leaf: Any) -> str:
+    """The kind of a packed leaf: u for uint32, else f."""
+    return "u" if isinstance(leaf, np.uint32) else "f"
+
+
+def programs(shape: contract.Shape) -> Programs:
+    """Trace everything that this shape needs."""
+    features = shape.features
+    market = market_template(shape)
+    policy = policy_template(shape)
+    state = contract.MarketState(*([0.0] * len(contract.MarketState._fields)))
+    draw = contract.Draw(*([np.uint32(0)] * len(contract.Draw._fields)))
+    tick = contract.Tick(*([0.0] * len(contract.Tick._fields)))
+    account = contract.Account(*([0.0] * len(contract.Account._fields)))
+
+    def start(ops: TraceOps, declare: Declare) -> dict[str, Any]:
+        made = market_start(
+            ops, features, inputs(declare, "market", market), inputs(declare, "draw", draw)
+        )
+        return outputs("state", made)
+
+    def step(ops: TraceOps, declare: Declare) -> dict[str, Any]:
+        next_state, made = market_step(
+            ops,
+            features,
+            inputs(declare, "market", market),
+            inputs(declare, "state", state),
+            inputs(declare, "draw", draw),
+        )
+        return outputs("state", next_state) | outputs("tick", made)
+
+    def open_account(ops: TraceOps, declare: Declare) -> dict[str, Any]:
+        return outputs("account", policy_open(ops, features, inputs(declare, "policy", policy)))
+
+    def step_account(ops: TraceOps, declare: Declare) -> dict[str, Any]:
+        made = policy_step(
+            ops,
+            features,
+            inputs(declare, "account", account),
+            inputs(declare, "tick", tick),
+            inputs(declare, "policy", policy),
+        )
+        return outputs("account", made)
+
+    def close_account(ops: TraceOps, declare: Declare) -> dict[str, Any]:
+        made = policy_close(
+            ops,
+            features,
+            inputs(declare, "account", account),
+            inputs(declare, "tick", tick),
+            inputs(declare, "policy", policy),
+        )
+        return outputs("outcome", made)
+
+    return Programs(
+        shape=shape,
+        market_start=trace(start),
+        market_step=trace(step),
+        policy_open=trace(open_account),
+        policy_step=trace(step_account),
+        policy_close=trace(close_account),
+        market_fields=tuple((name, kind_of(leaf)) for name, leaf in leaves(market)),
+        policy_fields=tuple(name for name, _ in leaves(policy)),
+    )
+
+
+def inputs(declare: Declare, prefix: str, template: Any) -> Any:
+    """The template's record with every leaf an input symbol named prefix.leaf."""
+    symbols = (declare(f"{prefix}.{name}", kind_of(leaf)) for name, leaf in leaves(template))
+    return rebuild(template, symbols)
+
+
+def outputs(prefix: str, record: Any) -> dict[str, Any]:
+    """A record's leaves by name prefix.leaf."""
+    return {f"{prefix}.{name}": value for name, value in leaves(record)}

@@ -1,0 +1,34 @@
+"""Paths to look at: prices, regimes and correlations of a market, from its tape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .contract import Shape, Tick
+from .oracle import simulate
+from .spec import Job, MarketSpec, SimulationSpec
+
+
+def paths(
+    market: MarketSpec, simulation: SimulationSpec, first_path: int, n_paths: int
+) -> dict[str, NDArray[Any]]:
+    """price [2, path, steps + 1] (1 at time 0), regime, correlation_regime, correlation [path, steps].
+
+    correlation is NaN in a step in which a leg does not move.
+    """
+    shape = Shape(regimes=len(market.regimes), correlation_regimes=len(market.correlation_regimes))
+    tape, _ = simulate(Job(market, (), simulation), first_path, n_paths, shape=shape)
+    tick = Tick(*np.moveaxis(tape, -1, 0))
+    growth = np.cumprod(1.0 + np.stack([tick.return_a, tick.return_b]), axis=-1)
+    spread = np.sqrt(tick.variance_a * tick.variance_b)
+    correlation = np.full(spread.shape, np.nan)
+    np.divide(tick.covariance, spread, out=correlation, where=spread > 0.0)
+    return {
+        "price": np.concatenate([np.ones((2, n_paths, 1)), growth], axis=-1),
+        "regime": tick.regime.astype(np.int64),
+        "correlation_regime": tick.correlation_regime.astype(np.int64),
+        "correlation": correlation,
+    }
