@@ -29,7 +29,11 @@ class Stopped(Exception):
 
 
 def prepare(
-    job: Job, *, threads: int | None = None, shape: Shape | None = None, kernels: Kernels | None = None
+    job: Job,
+    *,
+    threads: int | None = None,
+    shape: Shape | None = None,
+    kernels: Kernels | None = None,
 ) -> CpuJob:
     """Compile what a job needs (or find it compiled) and pack its numbers.
 
@@ -123,9 +127,7 @@ class CpuJob:
             if stop.is_set():
                 raise Stopped
             n = min(STEPS_AT_ONCE, steps - step)
-            kernels.market_run(
-                self._reals, self._words, key, first_path, step, n, states, tape
-            )
+            kernels.market_run(self._reals, self._words, key, first_path, step, n, states, tape)
             kernels.policy_run(tape, n, policies, accounts)
             if advance is not None:
                 advance(n * size * len(self.job.policies))

@@ -89,9 +89,7 @@ def regime_in_force(ops: Ops, market: Market, state: MarketState) -> Regime:
         )
         correlation = ops.where(of("own_correlation") > 0.5, correlation, chained)
     plain = ("drift_a", "drift_b", "deviation_a", "deviation_b", "slippage_multiplier")
-    return market.regimes[0]._replace(
-        correlation=correlation, **{name: of(name) for name in plain}
-    )
+    return market.regimes[0]._replace(correlation=correlation, **{name: of(name) for name in plain})
 
 
 def pick(ops: Ops, index: Any, values: Sequence[Any]) -> Any:

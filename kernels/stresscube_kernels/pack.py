@@ -124,9 +124,7 @@ def _venue(venue: VenueSpec, simulation: SimulationSpec, tiers: int) -> contract
     )
 
 
-def margin_branches(
-    tiers: Sequence[tuple[float, float]], capital: float
-) -> list[contract.Tier]:
+def margin_branches(tiers: Sequence[tuple[float, float]], capital: float) -> list[contract.Tier]:
     """The tangents of a tier table: rate and deduction, the latter over starting equity.
 
     Deductions follow from continuity at each floor: c_k = c_(k-1) + floor_k (m_k - m_(k-1)),

@@ -96,7 +96,9 @@ def fill(ops: Ops, features: Features, account: Account, tick: Tick, policy: Pol
 
     slip_a = venue_a.slippage * tick.slippage_multiplier
     slip_b = venue_b.slippage * tick.slippage_multiplier
-    closing_costs = (venue_a.taker_fee + slip_a) * closed_a + (venue_b.taker_fee + slip_b) * closed_b
+    closing_costs = (venue_a.taker_fee + slip_a) * closed_a + (
+        venue_b.taker_fee + slip_b
+    ) * closed_b
     return Fill(
         held_a=held_a,
         held_b=held_b,
@@ -262,9 +264,7 @@ def policy_close(
     venue_a, venue_b = policy.venues[0], policy.venues[-1]
     traded_a, traded_b = ops.fabs(account.notional_a), ops.fabs(account.notional_b)
     fees = venue_a.taker_fee * traded_a + venue_b.taker_fee * traded_b
-    slip = tick.slippage_multiplier * (
-        venue_a.slippage * traded_a + venue_b.slippage * traded_b
-    )
+    slip = tick.slippage_multiplier * (venue_a.slippage * traded_a + venue_b.slippage * traded_b)
     shadow = account.equity - fees - slip
     final = ops.where(living, shadow, account.kept)
     in_trade = (traded_a + traded_b > 0.0) | ~living

@@ -15,7 +15,7 @@ from .programs import Programs
 from .trace import Constant, Input, Line, Operand, Program
 
 NATIVE = Path(__file__).parent / "native"
-TYPES = {"f": "real", "u": "uint32_t", "b": "bool"}
+TYPES = {"f": "real", "u": "uint32_t", "b": "mask"}
 
 _FORMATS = {
     "add": "{0} + {1}",
@@ -30,7 +30,7 @@ _FORMATS = {
     "and": "{0} & {1}",
     "or": "{0} | {1}",
     "not": "!{0}",
-    "where": "{0} ? {1} : {2}",
+    "where": "where({0}, {1}, {2})",
     "fmin": "minimum({0}, {1})",
     "fmax": "maximum({0}, {1})",
     "fabs": "magnitude({0})",
@@ -83,7 +83,9 @@ def steps(programs: Programs) -> str:
     changed = changed_fields(programs.policy_step)
     parts.append(_store("store_stepped_account", "Account", contract.Account._fields, changed))
     parts += [
-        _function("start_market", programs.market_start, ["State &state", _in("Market"), _in("Draw")]),
+        _function(
+            "start_market", programs.market_start, ["State &state", _in("Market"), _in("Draw")]
+        ),
         _function(
             "step_market",
             programs.market_step,

@@ -68,7 +68,7 @@ I, U = types.int64, types.uint32
 options = dict(fastmath=fast, cache=True, nogil=True, error_model="numpy", boundscheck=False)
 '''
 
-_MARKET_START = '''
+_MARKET_START = """
 @njit(types.void(R1, U1, U, U, U, R1), **options)
 def market_start(reals, words, key_0, key_1, first_path, state):
 {uniform}
@@ -78,9 +78,9 @@ def market_start(reals, words, key_0, key_1, first_path, state):
         draw_key_0 = key_0
         draw_key_1 = key_1
 {body}
-'''
+"""
 
-_MARKET_RUN = '''
+_MARKET_RUN = """
 @njit(types.void(R1, U1, U, U, U, U, I, R1, R3), **options)
 def market_run(reals, words, key_0, key_1, first_path, first_step, n_steps, state, tape):
 {uniform}
@@ -98,18 +98,18 @@ def market_run(reals, words, key_0, key_1, first_path, first_step, n_steps, stat
 {copy}
     for k in range({n_state} * W):
         state[k] = st[k]
-'''
+"""
 
-_POLICY_OPEN = '''
+_POLICY_OPEN = """
 @njit(types.void(R2, R3), **options)
 def policy_open(policies, accounts):
     for path in range(accounts.shape[0]):
         for tile in range(accounts.shape[1]):
             for lane in range(W):
 {body}
-'''
+"""
 
-_POLICY_RUN = '''
+_POLICY_RUN = """
 @njit(types.void(R3, I, R2, R3), **options)
 def policy_run(tape, n_steps, policies, accounts):
     st = np.empty({buffer} * W, real)
@@ -125,16 +125,16 @@ def policy_run(tape, n_steps, policies, accounts):
 {body}
             for k in range({n_account} * W):
                 accounts[path, tile, k] = st[k]
-'''
+"""
 
-_POLICY_CLOSE = '''
+_POLICY_CLOSE = """
 @njit(types.void(R3, I, R2, R3, R3), **options)
 def policy_close(tape, last, policies, accounts, outcomes):
     for path in range(accounts.shape[0]):
         for tile in range(accounts.shape[1]):
             for lane in range(W):
 {body}
-'''
+"""
 
 
 def numba_source(programs: Programs, precision: str) -> str:
@@ -221,7 +221,9 @@ def _policy_run(programs: Programs) -> str:
 def _policy_close(programs: Programs) -> str:
     program = programs.policy_close
     loads = [
-        *_loads(program, "account", contract.Account._fields, "accounts[path, tile, {k} * W + lane]"),
+        *_loads(
+            program, "account", contract.Account._fields, "accounts[path, tile, {k} * W + lane]"
+        ),
         *_loads(program, "policy", programs.policy_fields, "policies[tile, {k} * W + lane]"),
         *_loads(program, "tick", contract.Tick._fields, "tape[path, last, {k}]"),
     ]

@@ -13,6 +13,39 @@
 
 typedef REAL real;
 
+#ifdef __CUDACC__
+typedef bool mask;
+STEP real where(mask chosen, real yes, real no) { return chosen ? yes : no; }
+STEP uint32_t where(mask chosen, uint32_t yes, uint32_t no) { return chosen ? yes : no; }
+#else
+// All ones or all zeros. With bool and ?: GCC builds branches first and then fails to turn
+// them back into the selections that vector units have.
+struct mask {
+  uint32_t bits;
+  inline __attribute__((always_inline)) mask(bool set) : bits(-uint32_t(set)) {}
+  inline __attribute__((always_inline)) mask(uint32_t bits) : bits(bits) {}
+};
+STEP mask operator&(mask x, mask y) { return mask(x.bits & y.bits); }
+STEP mask operator|(mask x, mask y) { return mask(x.bits | y.bits); }
+STEP mask operator!(mask x) { return mask(~x.bits); }
+STEP uint32_t where(mask chosen, uint32_t yes, uint32_t no) {
+  return (chosen.bits & yes) | (~chosen.bits & no);
+}
+template <typename Real, typename Bits> STEP Real blend(Bits chosen, Real yes, Real no) {
+  static_assert(sizeof(Real) == sizeof(Bits), "one mask bit for every bit of a real");
+  Bits first, second;
+  std::memcpy(&first, &yes, sizeof first);
+  std::memcpy(&second, &no, sizeof second);
+  first = (chosen & first) | (~chosen & second);
+  std::memcpy(&yes, &first, sizeof first);
+  return yes;
+}
+STEP float where(mask chosen, float yes, float no) { return blend(chosen.bits, yes, no); }
+STEP double where(mask chosen, double yes, double no) {
+  return blend(uint64_t(int64_t(int32_t(chosen.bits))), yes, no);
+}
+#endif
+
 STEP real minimum(real x, real y) { return x < y ? x : y; }
 STEP real maximum(real x, real y) { return x > y ? x : y; }
 STEP real magnitude(real x) { return x < real(0) ? -x : x; }
