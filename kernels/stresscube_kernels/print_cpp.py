@@ -52,14 +52,27 @@ _FORMATS = {
 
 def host_source(programs: Programs, precision: str, lanes: int = 64) -> str:
     """One self-contained translation unit for the host compiler."""
+    return _unit(programs, precision, "host.cpp", {"LANES": lanes})
+
+
+def cuda_source(
+    programs: Programs, precision: str, threads: int = 128, policies_per_thread: int = 2
+) -> str:
+    """One self-contained translation unit for nvcc or NVRTC."""
+    sizes = {"THREADS": threads, "POLICIES_PER_THREAD": policies_per_thread}
+    return _unit(programs, precision, "device.cu", sizes)
+
+
+def _unit(programs: Programs, precision: str, skeleton: str, sizes: dict[str, int]) -> str:
+    """Prelude, generated steps and skeleton in one text: nothing is left to include."""
     real = {"float32": "float", "float64": "double"}[precision]
     return "\n".join(
         [
             f"#define REAL {real}",
-            f"#define LANES {lanes}",
+            *(f"#define {name} {value}" for name, value in sizes.items()),
             (NATIVE / "prelude.h").read_text().replace("#pragma once\n", ""),
             steps(programs),
-            (NATIVE / "host.cpp").read_text(),
+            (NATIVE / skeleton).read_text(),
         ]
     )
 
@@ -123,7 +136,8 @@ def _in(name: str) -> str:
 
 def _struct(name: str, fields: Sequence[tuple[str, str]]) -> str:
     body = "\n".join(f"  {TYPES[kind]} {field};" for field, kind in fields)
-    return f"struct {name} {{\n{body}\n}};\n"
+    aligned = "alignas(16) " if name == "Tick" else ""
+    return f"struct {aligned}{name} {{\n{body}\n}};\n"
 
 
 def _size(name: str, fields: Sequence[tuple[str, str]]) -> str:
@@ -133,7 +147,7 @@ def _size(name: str, fields: Sequence[tuple[str, str]]) -> str:
 def _load(name: str, fields: Sequence[tuple[str, str]]) -> str:
     values = ",\n".join(f"      at[{k} * stride]" for k in range(len(fields)))
     return (
-        f"STEP {name} load_{name.lower()}(const real *at, int stride) {{\n"
+        f"STEP {name} load_{name.lower()}(const real *at, int64_t stride) {{\n"
         f"  return {{\n{values},\n  }};\n}}\n"
     )
 
@@ -147,7 +161,7 @@ def _store(
         for k, field in enumerate(fields)
         if only is None or field in only
     )
-    return f"STEP void {function}(real *at, int stride, const {name} &{record}) {{\n{body}\n}}\n"
+    return f"STEP void {function}(real *at, int64_t stride, const {name} &{record}) {{\n{body}\n}}\n"
 
 
 def _load_market(fields: Sequence[tuple[str, str]]) -> str:

@@ -1,9 +1,14 @@
 // The operations of a traced step, in C++. REAL is float or double.
 // Included first in every generated unit, on the host and on the GPU.
 #pragma once
+#ifdef __CUDACC_RTC__  // the run-time compiler brings no headers
+typedef unsigned int uint32_t;
+typedef long long int64_t;
+#else
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#endif
 
 #ifdef __CUDACC__
 #define STEP static __device__ __forceinline__
