@@ -17,15 +17,12 @@ from .oracle import Outcomes
 from .pack import job_shape, pack_market, pack_policies, seed_words
 from .print_numba import LANES
 from .spec import Job
+from .stopping import Stopped
 from .tree import values
 
 Advance = Callable[[int], None]
 STEPS_AT_ONCE = 1024
 """Ticks generated before the policies read them: 64 KB a path, which stays in the L2 cache."""
-
-
-class Stopped(Exception):
-    """The caller's stop event was set."""
 
 
 def prepare(

@@ -4,10 +4,9 @@
 // a thread, so that one load of a tick from shared memory serves them all, and the accounts of a
 // whole tile of steps stay in registers.
 //
-//   tape      [paths][tape_steps] of Tick, 16-byte aligned
-//   states    [STATE_FIELDS][paths]
+//   tape      [paths][n_steps] of Tick, 16-byte aligned
+//   states    [STATE_FIELDS][paths], after the last step
 //   policies  [POLICY_FIELDS][policies]
-//   accounts  [ACCOUNT_FIELDS][paths][policies]
 //   outcomes  [OUTCOME_FIELDS][paths][policies]
 //
 // Neighbouring threads hold neighbouring policies, so every load and store of a record's field
@@ -18,29 +17,18 @@ constexpr int STEPS_A_TILE = 32;
 
 static_assert(sizeof(Tick) % 16 == 0, "ticks are moved 16 bytes at a time");
 
-extern "C" __global__ void market_start(const real *reals, const uint32_t *words, uint32_t key_0,
-                                        uint32_t key_1, uint32_t first_path, int paths,
-                                        real *states) {
+extern "C" __global__ void market_run(const real *reals, const uint32_t *words, uint32_t key_0,
+                                      uint32_t key_1, uint32_t first_path, int n_steps, int paths,
+                                      real *states, Tick *tape) {
   const int path = blockIdx.x * blockDim.x + threadIdx.x;
   if (path >= paths) return;
   const Market market = load_market(reals, words);
-  const Draw draw = {first_path + uint32_t(path), 0, key_0, key_1};
+  Draw draw = {first_path + uint32_t(path), 0, key_0, key_1};
   State state;
   start_market(state, market, draw);
-  store_state(states + path, paths, state);
-}
-
-extern "C" __global__ void market_run(const real *reals, const uint32_t *words, uint32_t key_0,
-                                      uint32_t key_1, uint32_t first_path, uint32_t first_step,
-                                      int n_steps, int paths, real *states, Tick *tape,
-                                      int tape_steps) {
-  const int path = blockIdx.x * blockDim.x + threadIdx.x;
-  if (path >= paths) return;
-  const Market market = load_market(reals, words);
-  State state = load_state(states + path, paths);
-  Tick *ticks = tape + int64_t(path) * tape_steps;
+  Tick *ticks = tape + int64_t(path) * n_steps;
   for (int step = 0; step < n_steps; ++step) {
-    const Draw draw = {first_path + uint32_t(path), first_step + uint32_t(step), key_0, key_1};
+    draw.step = uint32_t(step);
     Tick tick;
     step_market(state, tick, market, draw);
     ticks[step] = tick;
@@ -48,32 +36,25 @@ extern "C" __global__ void market_run(const real *reals, const uint32_t *words, 
   store_state(states + path, paths, state);
 }
 
-// One launch advances every account through n_steps of the tape. `opens`: accounts start here;
-// `closes`: they end here and outcomes are written instead of accounts.
 extern "C" __global__ void __launch_bounds__(THREADS)
-    policy_run(const Tick *tape, int tape_steps, int n_steps, const real *policies, int n_policies,
-               int paths, int opens, int closes, real *accounts, real *outcomes) {
+    policy_run(const Tick *tape, int n_steps, const real *policies, int n_policies, int paths,
+               real *outcomes) {
   __shared__ Tick tile[STEPS_A_TILE];
   const int groups = n_policies / (THREADS * POLICIES_PER_THREAD);
   const int64_t path = blockIdx.x / groups;
   const int first = (blockIdx.x % groups) * THREADS * POLICIES_PER_THREAD + threadIdx.x;
-  const int64_t records = int64_t(paths) * n_policies;
-  const int64_t at = path * n_policies + first;
 
   Policy policy[POLICIES_PER_THREAD];
   Account account[POLICIES_PER_THREAD];
 #pragma unroll
   for (int k = 0; k < POLICIES_PER_THREAD; ++k) {
     policy[k] = load_policy(policies + first + k * THREADS, n_policies);
-    if (opens)
-      open_account(account[k], policy[k]);
-    else
-      account[k] = load_account(accounts + at + k * THREADS, records);
+    open_account(account[k], policy[k]);
   }
 
-  const Tick *ticks = tape + path * tape_steps;
+  const Tick *ticks = tape + path * n_steps;
   for (int start = 0; start < n_steps; start += STEPS_A_TILE) {
-    const int steps = min(STEPS_A_TILE, n_steps - start);
+    const int steps = n_steps - start < STEPS_A_TILE ? n_steps - start : STEPS_A_TILE;
     __syncthreads();  // the last tile has been read by all
     const uint4 *from = reinterpret_cast<const uint4 *>(ticks + start);
     for (int quad = threadIdx.x; quad < steps * QUADS; quad += THREADS)
@@ -88,14 +69,12 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   }
 
   const Tick last = ticks[n_steps - 1];
+  const int64_t at = path * n_policies + first;
+  const int64_t records = int64_t(paths) * n_policies;
 #pragma unroll
   for (int k = 0; k < POLICIES_PER_THREAD; ++k) {
-    if (closes) {
-      Outcome outcome;
-      close_account(outcome, account[k], last, policy[k]);
-      store_outcome(outcomes + at + k * THREADS, records, outcome);
-    } else {
-      store_account(accounts + at + k * THREADS, records, account[k]);
-    }
+    Outcome outcome;
+    close_account(outcome, account[k], last, policy[k]);
+    store_outcome(outcomes + at + k * THREADS, records, outcome);
   }
 }
