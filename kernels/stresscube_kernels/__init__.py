@@ -1,0 +1,1 @@
+"""The market and policy steps, written once, and the backends that run them."""

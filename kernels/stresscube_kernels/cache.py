@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -43,7 +43,7 @@ def folder() -> Path:
 
 
 @contextmanager
-def locked(name: str) -> Iterator[Path]:
+def locked(name: str) -> Generator[Path]:
     """The folder of one piece of code, held by one process at a time, so one compiles."""
     place = folder() / name
     place.mkdir(mode=0o700, exist_ok=True)

@@ -20,7 +20,7 @@ import subprocess
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,9 +128,8 @@ class TwinKernels:
         return ctypes.c_void_p(array.ctypes.data)
 
     def _call(self, name: str, *args: Any) -> None:
-        getattr(self._library, name)(
-            *(self._address(a) if isinstance(a, np.ndarray) else a for a in args)
-        )
+        arrays = (self._address(cast("Array", a)) if isinstance(a, np.ndarray) else a for a in args)
+        getattr(self._library, name)(*arrays)
 
     def market_start(
         self, reals: Array, words: Array, key: tuple[int, int], first_path: int, states: Array

@@ -60,7 +60,8 @@ class CpuJob:
         self.threads = threads
         self._kernels = kernels
         self._dtype = np.dtype(simulation.precision)
-        self._key = tuple(int(word) for word in seed_words(simulation.seed))
+        low, high = seed_words(simulation.seed)
+        self._key = int(low), int(high)
         leaves = values(pack_market(job.market, simulation))
         self._words = np.array([v for v in leaves if v.dtype == np.uint32], np.uint32)
         self._reals = np.array([v for v in leaves if v.dtype != np.uint32], self._dtype)

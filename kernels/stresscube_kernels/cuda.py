@@ -6,6 +6,7 @@ the generated steps. Results stay on the card: metrics are computed there.
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,9 +55,7 @@ class CudaKernels:
 
 def cupy() -> Any:
     """CuPy itself, imported where it is needed: it is not there on most machines."""
-    import cupy as module
-
-    return module
+    return importlib.import_module("cupy")
 
 
 @lru_cache(maxsize=32)
@@ -69,8 +68,8 @@ def cuda_kernels(shape: Shape, precision: str, threads: int, device: int) -> Cud
     for per_thread in PER_THREAD:
         source = cuda_source(programs(shape), precision, threads, per_thread)
         module = cupy().RawModule(code=source, options=OPTIONS)
-        names = ("market_run", "policy_run")
-        made = CudaKernels(*map(module.get_function, names), threads, per_thread)
+        market, policy = (module.get_function(name) for name in ("market_run", "policy_run"))
+        made = CudaKernels(market, policy, threads, per_thread)
         if made.policy_run.local_size_bytes == 0:
             break
     assert made is not None

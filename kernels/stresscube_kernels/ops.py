@@ -64,7 +64,7 @@ class NumpyOps:
         self.dtype = np.dtype(dtype)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
-        return np.where(condition, yes, no)
+        return cast("Any", np.where(condition, yes, no))
 
     def fmin(self, x: Any, y: Any) -> Any:
         return np.minimum(x, y)
@@ -82,9 +82,8 @@ class NumpyOps:
         return np.array([value], np.uint32)  # an array wraps around silently, a scalar warns
 
     def mulhi(self, x: Any, y: Any) -> Any:
-        return ((np.asarray(x, np.uint64) * np.asarray(y, np.uint64)) >> np.uint64(32)).astype(
-            np.uint32
-        )
+        wide = np.multiply(x, y, dtype=np.uint64)
+        return np.right_shift(wide, 32).astype(np.uint32)
 
     def u2f(self, x: Any) -> Any:
         return np.asarray(x).astype(self.dtype)

@@ -21,6 +21,7 @@ from .spec import (
     SimulationSpec,
     VenueSpec,
 )
+from .tree import like
 
 NEVER_IN_A_KERNEL = 1e30
 """No infinity or NaN enters a kernel: compilers may assume that there are none."""
@@ -83,8 +84,7 @@ def _stack(rows: Sequence[Any]) -> Any:
     if not isinstance(first, tuple):
         return np.array(rows, np.float64)
     columns = [_stack(column) for column in zip(*rows, strict=True)]
-    made: Any = type(first)  # pyright: ignore[reportUnknownVariableType]
-    return made(*columns) if hasattr(first, "_fields") else made(columns)  # pyright: ignore[reportUnknownArgumentType]
+    return like(first, columns)
 
 
 def _policy(

@@ -258,7 +258,7 @@ def drift(ops: Ops, account: Account, policy: Policy) -> Any:
 def policy_close(
     ops: Ops, features: Features, account: Account, tick: Tick, policy: Policy
 ) -> Outcome:
-    """Close at the horizon at the last price, with costs and without latency, and book the trade."""
+    """Close at the horizon: at the last price, with costs, without latency; book the trade."""
     alive = account.alive
     living = alive > 0.5
     venue_a, venue_b = policy.venues[0], policy.venues[-1]

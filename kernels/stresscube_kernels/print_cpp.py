@@ -161,7 +161,9 @@ def _store(
         for k, field in enumerate(fields)
         if only is None or field in only
     )
-    return f"STEP void {function}(real *at, int64_t stride, const {name} &{record}) {{\n{body}\n}}\n"
+    return (
+        f"STEP void {function}(real *at, int64_t stride, const {name} &{record}) {{\n{body}\n}}\n"
+    )
 
 
 def _load_market(fields: Sequence[tuple[str, str]]) -> str:

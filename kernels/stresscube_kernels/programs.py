@@ -77,7 +77,7 @@ def policy_template(shape: contract.Shape) -> contract.Policy:
 
 def kind_of(leaf: Any) -> str:
     """The kind of a packed leaf: u for uint32, else f."""
-    return "u" if isinstance(leaf, np.uint32) else "f"
+    return "u" if type(leaf) is np.uint32 else "f"
 
 
 def programs(shape: contract.Shape) -> Programs:

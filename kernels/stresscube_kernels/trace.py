@@ -7,6 +7,7 @@ outputs need. Printers then write them in a language.
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from collections.abc import Callable, Iterable
@@ -67,8 +68,18 @@ class Program:
         return list(seen)
 
 
-_FLOAT = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}
-_COMPARE = {"lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge}
+_FLOAT: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+}
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
 _UNSIGNED: dict[str, Callable[[int, int], int]] = {
     "uadd": lambda x, y: (x + y) & MASK,
     "usub": lambda x, y: (x - y) & MASK,
@@ -80,12 +91,12 @@ _UNSIGNED: dict[str, Callable[[int, int], int]] = {
     "ushr": operator.rshift,
     "mulhi": lambda x, y: (x * y) >> 32,
 }
-_REAL: dict[str, Callable[..., float]] = {
+_REAL: dict[str, Callable[..., Any]] = {
     "neg": operator.neg,
     "fabs": abs,
     "fmin": min,
     "fmax": max,
-    "sqrt": lambda x: x**0.5,
+    "sqrt": math.sqrt,
 }
 
 

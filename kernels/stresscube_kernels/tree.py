@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 Record = TypeVar("Record", bound=tuple[Any, ...])
 
@@ -16,8 +16,9 @@ def leaves(record: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     if not isinstance(record, tuple):
         yield name, record
         return
-    names = getattr(record, "_fields", None) or [str(k) for k in range(len(record))]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    for part, child in zip(names, record, strict=True):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    children = cast("tuple[Any, ...]", record)
+    parts = getattr(children, "_fields", None) or [str(k) for k in range(len(children))]
+    for part, child in zip(parts, children, strict=True):
         yield from leaves(child, f"{name}_{part}" if name else part)
 
 
@@ -33,9 +34,14 @@ def values(record: Any) -> list[Any]:
 
 def rebuild(template: Record, flat: Iterator[Any]) -> Record:
     """A record of the template's shape from its leaves in order."""
-    parts = [
-        rebuild(child, flat) if isinstance(child, tuple) else next(flat)  # pyright: ignore[reportUnknownArgumentType]
+    parts: list[Any] = [
+        rebuild(cast("tuple[Any, ...]", child), flat) if isinstance(child, tuple) else next(flat)
         for child in template
     ]
-    made: Any = type(template)
+    return like(template, parts)
+
+
+def like(template: Any, parts: list[Any]) -> Any:
+    """A record or tuple of the template's type from its children."""
+    made = cast("Callable[..., Any]", type(template))
     return made(*parts) if hasattr(template, "_fields") else made(parts)

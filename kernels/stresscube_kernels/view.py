@@ -15,9 +15,10 @@ from .spec import Job, MarketSpec, SimulationSpec
 def paths(
     market: MarketSpec, simulation: SimulationSpec, first_path: int, n_paths: int
 ) -> dict[str, NDArray[Any]]:
-    """price [2, path, steps + 1] (1 at time 0), regime, correlation_regime, correlation [path, steps].
+    """Arrays to look at: price [2, path, steps + 1], 1 at time 0; the others [path, steps].
 
-    correlation is NaN in a step in which a leg does not move.
+    The others are regime, correlation_regime and correlation; the last is NaN in a step in
+    which a leg does not move.
     """
     shape = Shape(regimes=len(market.regimes), correlation_regimes=len(market.correlation_regimes))
     tape, _ = simulate(Job(market, (), simulation), first_path, n_paths, shape=shape)
