@@ -64,7 +64,8 @@ class NumpyOps:
         self.dtype = np.dtype(dtype)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
-        return cast("Any", np.where(condition, yes, no))
+        chosen: Any = np.where(condition, yes, no)
+        return chosen
 
     def fmin(self, x: Any, y: Any) -> Any:
         return np.minimum(x, y)

@@ -1,0 +1,617 @@
+"""Broken scenario files and the exact message each must give.
+
+Every entry changes the valid file BASE in one place and names the lines that must come
+out, without the file's name in front.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+BASE: str = """\
+name = "base"
+
+[simulation]
+paths = 100
+horizon = "1h"
+step = "1min"
+seed = 1
+
+[market]
+assets = ["BTC", "ETH"]
+
+[[market.regimes]]
+name = "calm"
+mean_duration = "7h"
+volatility = [0.4, 0.5]
+correlation = 0.85
+
+[[market.regimes]]
+name = "stress"
+mean_duration = "2h"
+volatility = [1.2, 1.6]
+correlation = 0.8
+
+[[venues]]
+name = "A"
+latency = "300ms"
+max_leverage = 20
+maintenance_tiers = [[0, 0.004], [50_000, 0.005]]
+
+[[venues]]
+name = "Bravo"
+
+[policy]
+venue = "A"
+hedge_ratio = 1.0
+leverage = 10
+holding = "1h"
+
+[sweep]
+leverage = [2, 5, 50]
+"market.regimes.stress.correlation" = [0.8, 0.3]
+"""
+
+THIRD = """
+[[market.regimes]]
+name = "third"
+mean_duration = "1h"
+volatility = [1.2, 1.6]
+correlation = 0.8
+"""
+
+CHAIN = """
+[[market.correlation_regimes]]
+name = "coupled"
+correlation = 0.9
+"""
+
+
+class Broken(NamedTuple):
+    """Replace `old` by `new` in BASE (append `new` if `old` is "") and expect these lines."""
+
+    old: str
+    new: str
+    lines: tuple[str, ...]
+
+
+def one(old: str, new: str, *lines: str) -> Broken:
+    return Broken(old, new, lines)
+
+
+SIMULATION = (
+    one(
+        "paths = 100",
+        "paths = 0",
+        "simulation.paths = 0: must be a whole number from 1 to 2**32",
+    ),
+    one(
+        "paths = 100",
+        "paths = 4294967297",
+        "simulation.paths = 4294967297: must be a whole number from 1 to 2**32",
+    ),
+    one(
+        "paths = 100",
+        "paths = 2e4",
+        "simulation.paths = 20000.0: must be a whole number from 1 to 2**32: write 20000",
+    ),
+    one(
+        "paths = 100",
+        "pahts = 100",
+        'simulation.pahts = 100: is no key of simulation; did you mean "paths"?',
+    ),
+    one("paths = 100\n", "", "simulation.paths: is missing; as in paths = 20000"),
+    one(
+        "seed = 1",
+        "seed = -1",
+        "simulation.seed = -1: must be a whole number from 0 to 2**63 - 1",
+    ),
+    one(
+        "seed = 1",
+        "seed = 9223372036854775808",
+        "simulation.seed = 9223372036854775808: must be a whole number from 0 to 2**63 - 1",
+    ),
+    one(
+        'horizon = "1h"',
+        'horizon = "90s"',
+        'simulation.horizon = "90s": must be a whole number of steps of 1min',
+    ),
+    one(
+        'horizon = "1h"',
+        'horizon = "20000d"',
+        'simulation.horizon = "20000d": makes 28,800,000 steps, and float32 counts at most '
+        '16,777,216; write precision = "float64", or take a longer step or a shorter horizon',
+    ),
+    one(
+        'horizon = "1h"\nstep = "1min"',
+        'horizon = "1000d"\nstep = "1ms"\nprecision = "float64"',
+        'simulation.horizon = "1000d": makes 86,400,000,000 steps, and float64 counts at most '
+        "4,294,967,295; take a longer step or a shorter horizon",
+        'venues[0].latency = "300ms": must be at most one step (1ms); take a longer step or a '
+        "shorter latency",
+    ),
+    one(
+        'step = "1min"',
+        'step = "1m"',
+        'simulation.step = "1m": has the unknown unit "m"; for minutes write "min"',
+    ),
+    one(
+        'step = "1min"',
+        "step = 60",
+        'simulation.step = 60: must be a duration such as "1min", in quotes and with a unit',
+    ),
+    one(
+        'step = "1min"',
+        'step = "60"',
+        'simulation.step = "60": needs a unit, as in "60min" (units: ms, s, min, h, d, w)',
+    ),
+    one('step = "1min"', 'step = "0s"', 'simulation.step = "0s": must be longer than 0'),
+    one(
+        'step = "1min"',
+        'step = "-1min"',
+        'simulation.step = "-1min": must be a number and a unit, as in "1min" '
+        "(units: ms, s, min, h, d, w)",
+    ),
+    one(
+        "seed = 1",
+        'seed = 1\nprecision = "double"',
+        'simulation.precision = "double": must be "float32" or "float64"',
+    ),
+    one(
+        "seed = 1",
+        'seed = 1\nbridge = "yes"',
+        'simulation.bridge = "yes": must be true or false, without quotes',
+    ),
+    one(
+        "seed = 1",
+        "seed = 1\ncapital = 0",
+        "simulation.capital = 0: must be in (0, 1e+15]",
+    ),
+    one(
+        "seed = 1",
+        "seed = 1\nleverage = 3",
+        "simulation.leverage = 3: is no key of simulation; it belongs in [policy]",
+    ),
+)
+
+MARKET = (
+    one(
+        "correlation = 0.85",
+        "correlation = 1.4",
+        "market.regimes[0].correlation = 1.4: must be in [-1, 1]",
+    ),
+    one(
+        "correlation = 0.85",
+        "correlation = nan",
+        "market.regimes[0].correlation = nan: must be a number in [-1, 1], not nan",
+    ),
+    one(
+        "correlation = 0.85",
+        'correlation = "0.85"',
+        'market.regimes[0].correlation = "0.85": must be a number in [-1, 1]: remove the quotes',
+    ),
+    one(
+        "correlation = 0.85",
+        "correlation = true",
+        "market.regimes[0].correlation = true: must be a number in [-1, 1], not true or false",
+    ),
+    one(
+        "correlation = 0.85",
+        "correlation = 1979-05-27",
+        "market.regimes[0].correlation = 1979-05-27: must be a number in [-1, 1], "
+        "not a date or time",
+    ),
+    one(
+        "correlation = 0.85\n",
+        "",
+        "market.regimes[0].correlation: is missing; state it here, or add "
+        "[[market.correlation_regimes]]",
+    ),
+    one(
+        "correlation = 0.85",
+        "corelation = 0.85",
+        "market.regimes[0].corelation = 0.85: is no key of market.regimes[0]; did you mean "
+        '"correlation"?',
+    ),
+    one(
+        "volatility = [0.4, 0.5]",
+        "volatility = [-0.4, inf]",
+        "market.regimes[0].volatility[0] = -0.4: must be in [0, 100]",
+        "market.regimes[0].volatility[1] = inf: must be in [0, 100]",
+    ),
+    one(
+        "volatility = [0.4, 0.5]",
+        "volatility = 0.4",
+        "market.regimes[0].volatility = 0.4: must be a list of two, one for each leg, each "
+        "in [0, 100]",
+    ),
+    one(
+        "volatility = [0.4, 0.5]\n",
+        "",
+        "market.regimes[0].volatility: is missing; as in volatility = [0.4, 0.55]",
+    ),
+    one(
+        'name = "stress"\nmean_duration',
+        'name = "calm"\nmean_duration',
+        'market.regimes[1].name = "calm": must be unique, but market.regimes[0] has it already',
+        'sweep.market.regimes.stress.correlation = [0.8, 0.3]: there is no regime "stress"; '
+        'there are "calm", "calm"',
+    ),
+    one(
+        'mean_duration = "7h"',
+        'mean_duration = "7h"\nnext = { stress = 0.9 }',
+        "market.regimes[0].next = { stress = 0.9 }: probabilities must sum to 1, these sum to 0.9",
+    ),
+    one(
+        'mean_duration = "7h"',
+        'mean_duration = "7h"\nnext = { stres = 1 }',
+        'market.regimes[0].next.stres = 1: "stres" is none of "stress"; did you mean "stress"?',
+    ),
+    one(
+        'mean_duration = "7h"',
+        'mean_duration = "7h"\nnext = { calm = 1.0 }',
+        "market.regimes[0].next.calm = 1.0: must name another; mean_duration says how long "
+        "this one lasts",
+    ),
+    one(
+        'mean_duration = "7h"',
+        "next = { stress = 1.0 }",
+        "market.regimes[0].next = { stress = 1.0 }: would never act, because mean_duration is "
+        '"forever"; give a mean_duration',
+    ),
+    one(
+        '[[venues]]\nname = "A"',
+        f'{THIRD}\n[[venues]]\nname = "A"',
+        "market.regimes[0].next: is missing; one of three or more must say what follows",
+        "market.regimes[1].next: is missing; one of three or more must say what follows",
+        "market.regimes[2].next: is missing; one of three or more must say what follows",
+    ),
+    one(
+        'assets = ["BTC", "ETH"]',
+        'assets = ["BTC", "ETH"]\ninitial_regime = "clam"',
+        'market.initial_regime = "clam": must be one of "calm", "stress" or "stationary"; '
+        'did you mean "calm"?',
+    ),
+    one(
+        'mean_duration = "7h"\nvolatility = [0.4, 0.5]\ncorrelation = 0.85\n\n'
+        '[[market.regimes]]\nname = "stress"\nmean_duration = "2h"',
+        'volatility = [0.4, 0.5]\ncorrelation = 0.85\n\n[[market.regimes]]\nname = "stress"',
+        'market.initial_regime = "stationary": the long-run law is not unique, because the '
+        'chain can end in "calm" and "stress"; name the regime to start in, or give mean '
+        "durations",
+    ),
+    one(
+        'assets = ["BTC", "ETH"]',
+        'assets = ["BTC", "BTC"]',
+        'market.assets[1] = "BTC": must be unique, but market.assets[0] has it already',
+    ),
+    one(
+        'assets = ["BTC", "ETH"]',
+        'assets = ["BTC", "ETH", "SOL"]',
+        'market.assets = ["BTC", "ETH", "SOL"]: must be a list of two, one for each leg, each '
+        'a name of letters, digits, "-" and "_"',
+    ),
+    one(
+        "",
+        CHAIN,
+        'market.correlation_regimes = [{ name = "coupled", correlation = 0.9 }]: would never '
+        "act, because every regime states a correlation of its own; remove one or the other",
+    ),
+    one(
+        'assets = ["BTC", "ETH"]',
+        'assets = ["BTC", "ETH"]\nregime = []',
+        'market.regime = []: is no key of market; did you mean "regimes"?',
+    ),
+)
+
+VENUES = (
+    one(
+        "[[0, 0.004], [50_000, 0.005]]",
+        "[[10, 0.004], [50_000, 0.005]]",
+        "venues[0].maintenance_tiers[0] = [10, 0.004]: the first tier must start at notional "
+        "floor 0",
+    ),
+    one(
+        "[[0, 0.004], [50_000, 0.005]]",
+        "[[0, 0.004], [50_000, 0.005], [600, 0.01]]",
+        "venues[0].maintenance_tiers[2] = [600, 0.01]: floors must ascend, and the tier before "
+        "starts at 50,000",
+    ),
+    one(
+        "[[0, 0.004], [50_000, 0.005]]",
+        "[[0, 0.004], [50_000, 0.003]]",
+        "venues[0].maintenance_tiers[1] = [50000, 0.003]: rates must not fall as notional "
+        "grows, and the tier before has 0.004",
+    ),
+    one(
+        "[[0, 0.004], [50_000, 0.005]]",
+        "[[0, 0.4], [50_000, 5]]",
+        "venues[0].maintenance_tiers[1][1] = 5: the rate must be in [0, 1)",
+    ),
+    one(
+        "[[0, 0.004], [50_000, 0.005]]",
+        "[]",
+        "venues[0].maintenance_tiers = []: must be a list of [notional floor, rate], floors "
+        "ascending from 0, rates in [0, 1) and never falling, as in "
+        "[[0, 0.004], [50_000, 0.005]]",
+    ),
+    one(
+        'latency = "300ms"',
+        'latency = "2min"',
+        'venues[0].latency = "2min": must be at most one step (1min); take a longer step or a '
+        "shorter latency",
+    ),
+    one(
+        'name = "Bravo"',
+        'name = "A"',
+        'venues[1].name = "A": must be unique, but venues[0] has it already',
+    ),
+    one(
+        "max_leverage = 20",
+        "max_leverage = 0",
+        "venues[0].max_leverage = 0: must be more than 0, or inf",
+    ),
+    one(
+        "max_leverage = 20",
+        "maker_fee = 0.0002",
+        'venues[0].maker_fee = 0.0002: is no key of venues[0]; did you mean "taker_fee"?',
+    ),
+    one(
+        '[[venues]]\nname = "Bravo"',
+        "[[venues]]",
+        'venues[1].name: is missing; as in name = "C"',
+    ),
+    one(
+        'name = "Bravo"',
+        'name = "A/B"',
+        'venues[1].name = "A/B": must be a name of letters, digits, "-" and "_"',
+    ),
+)
+
+POLICY = (
+    one(
+        'venue = "A"',
+        'venue = "bravo"',
+        'policy.venue = "bravo": must be one of "A", "Bravo"; did you mean "Bravo"?',
+    ),
+    one("leverage = 10", "leverage = 0", "policy.leverage = 0: must be in (0, 1000]"),
+    one(
+        "hedge_ratio = 1.0",
+        "hedge_ratio = -1.0",
+        'policy.hedge_ratio = -1.0: must be in [0, 1000] or "min-variance"',
+    ),
+    one(
+        'holding = "1h"',
+        'holding = "90s"',
+        'policy.holding = "90s": must be a whole number of steps of 1min',
+    ),
+    one(
+        'holding = "1h"',
+        'holding = "forever"',
+        'policy.holding = "forever": must be a number and a unit, as in "1min" '
+        '(units: ms, s, min, h, d, w), or be "horizon"',
+    ),
+    one(
+        'holding = "1h"',
+        'rebalance_interval = "150s"',
+        'policy.rebalance_interval = "150s": must be a whole number of steps of 1min',
+    ),
+    one(
+        'holding = "1h"',
+        "rebalance_threshold = -0.1",
+        "policy.rebalance_threshold = -0.1: must be 0 or more, or inf",
+    ),
+)
+
+SWEEP = (
+    one(
+        "leverage = [2, 5, 50]",
+        "leverge = [2, 5, 50]",
+        'sweep.leverge = [2, 5, 50]: is no policy key; did you mean "leverage"?',
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "leverage = []",
+        "sweep.leverage = []: has no values; give at least one, or remove the line",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "leverage = 5",
+        "sweep.leverage = 5: must be a list of values or { start, stop, num, log }",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "leverage = [2, -5, nan, 2.0]",
+        "sweep.leverage[1] = -5: must be in (0, 1000]",
+        "sweep.leverage[2] = nan: must be a number in (0, 1000], not nan",
+        "sweep.leverage[3] = 2.0: stands at sweep.leverage[0] already; each value once",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "leverage = { start = 1, stop = 10 }",
+        "sweep.leverage = { start = 1, stop = 10 }: needs num, as in { start, stop, num, log }",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "leverage = { start = 0, stop = 10, num = 1, lag = true }",
+        "sweep.leverage.lag = true: is no key of a range { start, stop, num, log }; "
+        'did you mean "log"?',
+        "sweep.leverage.start = 0: must be in (0, 1000]",
+        "sweep.leverage.num = 1: must be a whole number from 2 to 10,000",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "rebalance_threshold = { start = 0, stop = 0.1, num = 3, log = true }",
+        "sweep.rebalance_threshold = { start = 0, stop = 0.1, num = 3, log = true }: "
+        "log needs start and stop above 0",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "venue = { start = 0, stop = 1, num = 2 }",
+        "sweep.venue = { start = 0, stop = 1, num = 2 }: takes words, so it must be a list of "
+        "values",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        'venue = ["A", "C"]',
+        'sweep.venue[1] = "C": must be one of "A", "Bravo"',
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        'holding = ["1h", "90s"]',
+        'sweep.holding[1] = "90s": must be a whole number of steps of 1min',
+    ),
+    one(
+        "market.regimes.stress.correlation",
+        "market.regimes.stres.correlation",
+        'sweep.market.regimes.stres.correlation = [0.8, 0.3]: there is no regime "stres"; '
+        'did you mean "stress"?',
+    ),
+    one(
+        "market.regimes.stress.correlation",
+        "market.regimes.stress.corelation",
+        'sweep.market.regimes.stress.corelation = [0.8, 0.3]: "corelation" is no key of '
+        'market.regimes[]; did you mean "market.regimes.stress.correlation"?',
+    ),
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        '"market.regimes.stress.correlation" = [0.8, 3]',
+        "sweep.market.regimes.stress.correlation[1] = 3: must be in [-1, 1]",
+    ),
+    one(
+        "market.regimes.stress.correlation",
+        "market.regimes.stress.volatility",
+        "sweep.market.regimes.stress.volatility = [0.8, 0.3]: holds one value for each leg; "
+        "end the key with .BTC or .ETH",
+    ),
+    one(
+        "market.regimes.stress.correlation",
+        "market.regimes.stress.next.calm",
+        "sweep.market.regimes.stress.next.calm = [0.8, 0.3]: the probabilities of next sum to "
+        "1 only together, so they are no axis",
+    ),
+    one(
+        "market.regimes.stress.correlation",
+        "market.regimes.stress",
+        "sweep.market.regimes.stress = [0.8, 0.3]: names a table; go on to a value in it, as in "
+        '"market.regimes.stress.mean_duration", "market.regimes.stress.next", '
+        '"market.regimes.stress.drift", ...',
+    ),
+    one(
+        "market.regimes.stress.correlation",
+        "market.correlation_regimes.loose.correlation",
+        "sweep.market.correlation_regimes.loose.correlation = [0.8, 0.3]: there are no "
+        "correlation_regimes",
+    ),
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        "correlation = [0.8, 0.3]",
+        "sweep.correlation = [0.8, 0.3]: is no policy key; for the market write the whole key, "
+        'as in "market.regimes.calm.correlation", "market.regimes.stress.correlation"',
+    ),
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        '"simulation.step" = ["1min", "5min"]',
+        'sweep.simulation.step = ["1min", "5min"]: the simulation is one for the whole cube; '
+        "run again with --set instead",
+    ),
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        '"venues.A.taker_fee" = [0.0, 0.1]',
+        "sweep.venues.A.taker_fee = [0.0, 0.1]: a venue's terms are no axis; add a second "
+        "[[venues]] and sweep venue",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        '"policy.leverage" = [2]',
+        'sweep.policy.leverage = [2]: write the policy key alone: "leverage"',
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        '"market.initial_regime" = ["calm", "crash"]',
+        'sweep.market.initial_regime[1] = "crash": must be one of "calm", "stress" or "stationary"',
+    ),
+)
+
+LATER = (
+    one(
+        "correlation = 0.85",
+        "correlation = 0.85\ntail_dof = 5",
+        "market.regimes[0].tail_dof = 5: Student-t returns are not available in this version; "
+        "leave it out or write inf",
+    ),
+    one(
+        "correlation = 0.85",
+        "correlation = 0.85\njumps = { intensity = 20 }",
+        "market.regimes[0].jumps = { intensity = 20 }: jumps are not available in this version; "
+        "leave it out",
+    ),
+    one(
+        'holding = "1h"',
+        'roll = "net"',
+        'policy.roll = "net": net rolling is not available in this version; '
+        'leave it out or write "close"',
+    ),
+    one(
+        "hedge_ratio = 1.0",
+        'hedge_ratio = "min-variance"',
+        'policy.hedge_ratio = "min-variance": the minimum-variance ratio is not available in '
+        "this version; write a number",
+    ),
+    one(
+        'venue = "A"',
+        'venue = "A/Bravo"',
+        'policy.venue = "A/Bravo": legs on two venues are not available in this version; '
+        "use one venue for both legs",
+    ),
+    one(
+        "max_leverage = 20",
+        'margin_mode = "isolated"',
+        'venues[0].margin_mode = "isolated": isolated margin is not available in this version; '
+        'leave it out or write "cross"',
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        'hedge_ratio = [1.0, "min-variance"]\nside = ["fixed", "spread"]',
+        'sweep.hedge_ratio[1] = "min-variance": the minimum-variance ratio is not available in '
+        "this version; write a number",
+        'sweep.side[1] = "spread": entry rules are not available in this version; '
+        'leave it out or write "fixed"',
+    ),
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        '"market.regimes.stress.jumps.intensity" = [0, 10]',
+        "sweep.market.regimes.stress.jumps.intensity[0] = 0: jumps are not available in this "
+        "version; leave it out",
+        "sweep.market.regimes.stress.jumps.intensity[1] = 10: jumps are not available in this "
+        "version; leave it out",
+    ),
+)
+
+FILE = (
+    one('name = "base"\n', "", 'name: is missing; as in name = "btc-eth-hourly"'),
+    one(
+        'name = "base"',
+        'name = "../base"',
+        'name = "../base": must be a name of at most 100 letters, digits, "-", "_" and "."',
+    ),
+    one(
+        "[simulation]",
+        "[simulatoin]",
+        'simulatoin = { paths = 100, horizon = "1h", step = "1min", seed = 1 }: is no key of '
+        'the file; did you mean "simulation"?',
+    ),
+    one(
+        '[policy]\nvenue = "A"\nhedge_ratio = 1.0\nleverage = 10\nholding = "1h"\n',
+        "",
+        "policy: is missing; add [policy]",
+    ),
+    one(
+        'name = "base"',
+        'name = "base"\nlevrage = 5',
+        'levrage = 5: is no key of the file, which has "name", "description", "simulation", '
+        '"market", "venues", "policy", "sweep"',
+    ),
+)
+
+BROKEN = (*FILE, *SIMULATION, *MARKET, *VENUES, *POLICY, *SWEEP, *LATER)

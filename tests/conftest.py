@@ -1,0 +1,103 @@
+"""What every test may need, and why a test was skipped.
+
+`@pytest.mark.needs("compiler")` skips a test where that thing is missing. The environment variable
+STRESSCUBE_REQUIRE names things that must be there, separated by commas ("compiler,data"), or "all":
+then a skip whose reason names one of them is a failure, so that no skip can hide.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+# Set before anything imports pyplot: no test may need a screen.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def _gpu() -> bool:
+    if importlib.util.find_spec("cupy") is None:
+        return False
+    cupy = importlib.import_module("cupy")
+    try:
+        return cupy.cuda.runtime.getDeviceCount() > 0
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return False
+
+
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "compiler": (lambda: any(map(shutil.which, ("c++", "g++", "clang++"))), "a C++ compiler"),
+    "data": (DATA.is_dir, "the recorded market data"),
+    "gpu": (_gpu, "an NVIDIA GPU and CuPy"),
+    "jax": (lambda: importlib.util.find_spec("jax") is not None, "jax"),
+    "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
+}
+
+
+def _required() -> list[str]:
+    return [name for name in os.environ.get("STRESSCUBE_REQUIRE", "").lower().split(",") if name]
+
+
+def pytest_configure() -> None:
+    """Refuse names in STRESSCUBE_REQUIRE that nothing stands for."""
+    unknown = set(_required()) - {"all", *NEEDS}
+    if unknown:
+        known = ", ".join(["all", *NEEDS])
+        raise pytest.UsageError(f"STRESSCUBE_REQUIRE: unknown {sorted(unknown)}; known: {known}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs something that is missing."""
+    missing: dict[str, str | None] = {}
+    for item in items:
+        names = [name for mark in item.iter_markers("needs") for name in mark.args]
+        names += ["gpu"] if item.get_closest_marker("gpu") else []
+        for name in names:
+            if name not in missing:
+                found, words = NEEDS[name]
+                missing[name] = None if found() else f"needs {name}: {words}"
+            if reason := missing[name]:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _forbidden(report: pytest.TestReport | pytest.CollectReport) -> str | None:
+    """Return why a skip counts as a failure, or None."""
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return None
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    for name in _required():
+        if name == "all" or name in text.lower():
+            return f"skipped, but STRESSCUBE_REQUIRE has {name!r}: {text}"
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn the skip of a required test into a failure."""
+    report = yield
+    if why := _forbidden(report):
+        report.outcome, report.longrepr = "failed", why
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn the skip of a required module into an error."""
+    report = yield
+    if why := _forbidden(report):
+        report.outcome, report.longrepr = "failed", why
+    return report
+
+
+@pytest.fixture
+def market_data() -> Path:
+    """Return the folder of recorded market data; the test is skipped where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip("needs data: the recorded market data")
+    return DATA
