@@ -64,8 +64,8 @@ class NumpyOps:
         self.dtype = np.dtype(dtype)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
-        chosen: Any = np.where(condition, yes, no)
-        return chosen
+        # overloads on Any are ambiguous to the type checker
+        return np.where(condition, yes, no)  # pyright: ignore[reportUnknownVariableType]
 
     def fmin(self, x: Any, y: Any) -> Any:
         return np.minimum(x, y)
