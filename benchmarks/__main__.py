@@ -1,0 +1,63 @@
+"""One command for every measurement: `python -m benchmarks [WHAT ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from . import end_to_end, linearity, quickstart, record, side_by_side
+
+EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print, and append JSON lines to a file."""
+    asked = parser().parse_args(arguments)
+    size = {name: getattr(asked, name) for name in ("policies", "paths", "steps")}
+    lines: list[dict[str, Any]] = []
+    for what in asked.what or EVERYTHING:
+        made = measure(what, size, asked)
+        lines += made
+        if what == "backends":
+            print(side_by_side.table(made), flush=True)
+        else:
+            for line in made:
+                shown = {key: value for key, value in line.items() if key != "versions"}
+                print(json.dumps(shown), flush=True)
+    if asked.dry:
+        return
+    record.append(lines, asked.output)
+    print(f"{len(lines)} lines added to {asked.output}")
+
+
+def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """The lines of one benchmark."""
+    count = asked.rounds
+    if what == "backends":
+        return side_by_side.measure(**size, count=count, vectorbt_python=asked.vectorbt_python)
+    if what == "end_to_end":
+        return [end_to_end.measure(**size, count=count, run_paths=asked.run_paths)]
+    if what == "linearity":
+        return linearity.measure(**size, count=count)
+    return [quickstart.measure(count=count)]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    made.add_argument("what", nargs="*", metavar="WHAT", help=f"of {', '.join(EVERYTHING)}")
+    made.add_argument("--policies", type=int, default=1024)
+    made.add_argument("--paths", type=int, default=64, help="of the tape, and of linearity")
+    made.add_argument("--steps", type=int, default=1024, help="of the tape, and of linearity")
+    made.add_argument("--run-paths", type=int, default=500, help="of the end-to-end run")
+    made.add_argument("--rounds", type=int, default=7)
+    made.add_argument("--vectorbt-python", help="an interpreter that has vectorbt; this one if not")
+    made.add_argument("--output", type=Path, default=record.RESULTS)
+    made.add_argument("--dry", action="store_true", help="print only")
+    return made
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Refresh the figures in README.md and docs/ from what commands printed, and only from that.
+
+A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
+
+    demo    the table of `stresscube show RUN --top 5`, only with --demo RUN (`make readme`)
+    speed   the last line of each backend in benchmarks/results/*.jsonl
+
+A line of those files is an object with, at least, `benchmark` ("backends"), `backend`,
+`policy_steps_per_second`, `machine` (text) and `versions` (package -> version).
+
+    python benchmarks/figures.py [--demo RUN] [--check]
+
+--check changes nothing and exits with 1 if a figure is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+MARKED = re.compile(r"(<!-- figures:(\w+) -->\n)(.*?)(<!-- /figures -->)", re.DOTALL)
+OURS = "cpu"
+
+Figure = Callable[[], str]
+
+
+def demo(run: Path) -> str:
+    """Return the table of a run as text, 80 columns wide."""
+    command = [str(Path(sys.executable).parent / "stresscube"), "show", str(run), "--top", "5"]
+    plain = os.environ | {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
+    done = subprocess.run(command, capture_output=True, text=True, env=plain, check=True)
+    lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
+    return "\n".join(["```text", *lines, "```"]) + "\n"
+
+
+def speed(results: Path = RESULTS) -> str:
+    """Return the table of backends, or a sentence where nothing was measured yet."""
+    latest = {line["backend"]: line for line in read(results) if line["benchmark"] == "backends"}
+    if OURS not in latest:
+        return "Not measured yet: run `make bench`.\n"
+    ours = latest[OURS]["policy_steps_per_second"]
+    lines = ["| backend | million policy-steps a second | the `cpu` backend's rate over it |"]
+    lines.append("|---|---:|---:|")
+    for line in sorted(latest.values(), key=lambda line: -line["policy_steps_per_second"]):
+        rate = line["policy_steps_per_second"]
+        lines.append(
+            f"| {line['backend']} | {significant(rate / 1e6)} | {significant(ours / rate)} |"
+        )
+    versions = ", ".join(f"{name} {version}" for name, version in latest[OURS]["versions"].items())
+    lines += ["", f"{latest[OURS]['machine']}; {versions}."]
+    return "\n".join(lines) + "\n"
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """Return every line of the folder's JSON-lines files, oldest first within a file."""
+    files = sorted(folder.glob("*.jsonl"))
+    texts = (line for file in files for line in file.read_text().splitlines() if line.strip())
+    return [json.loads(text) for text in texts]
+
+
+def significant(value: float) -> str:
+    """Three significant digits, no exponent, no false zeros."""
+    if value >= 100:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.{2 if value < 10 else 1}f}" if value >= 1 else f"{value:.3g}"
+
+
+def filled(text: str, figures: dict[str, Figure]) -> str:
+    """Return the text with every known figure made anew.
+
+    Raises KeyError for a marker that names no figure.
+    """
+
+    def make(match: re.Match[str]) -> str:
+        head, name, _, foot = match.groups()
+        return f"{head}{figures[name]()}{foot}" if name != "demo" or name in figures else match[0]
+
+    return MARKED.sub(make, text)
+
+
+def main() -> int:
+    """Refresh or check every marked file."""
+    parser = argparse.ArgumentParser(description="Refresh the figures in README.md and docs/.")
+    parser.add_argument("--demo", type=Path, metavar="RUN", help="run folder of `make demo`")
+    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
+    options = parser.parse_args()
+    figures: dict[str, Figure] = {"speed": speed}
+    if options.demo:
+        figures["demo"] = lambda: demo(options.demo)
+    stale = 0
+    for file in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        text = file.read_text()
+        new = filled(text, figures)
+        if new == text:
+            continue
+        stale += 1
+        print(f"{file.relative_to(ROOT)}: {'out of date' if options.check else 'refreshed'}")
+        if not options.check:
+            file.write_text(new)
+    return int(options.check and stale > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Stress cubes of market-neutral trading policies under regime-switching correlation.
+
+>>> import stresscube as sc
+>>> scenario = sc.load("scenarios/quickstart.toml")
+>>> cube = sc.open(sc.run(scenario, "quickstart.run"))
+>>> cube["summary"]["liquidation_probability"]
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stresscube.market_view import market
+    from stresscube.runner import run
+    from stresscube.scenario import load
+    from stresscube.store.reader import open_run as open
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load", "market", "open", "run"]
+
+_HOMES = {
+    "load": ("stresscube.scenario", "load"),
+    "market": ("stresscube.market_view", "market"),
+    "open": ("stresscube.store.reader", "open_run"),
+    "run": ("stresscube.runner", "run"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public function when it is first asked for, so that importing stays fast."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,130 @@
+"""Which code runs a block: backends by name, behind one small interface."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from stresscube.errors import StresscubeError
+from stresscube_kernels.contract import Account, Outcome, Tick
+from stresscube_kernels.spec import Job
+
+NAMES = ("auto", "cpu")
+LANES = 64
+"""Paths that a thread takes at a time."""
+STEPS_AT_ONCE = 1024
+"""Steps of tape that a thread holds."""
+
+
+class Simulated(Protocol):
+    """What one batch of paths gave.
+
+    per_policy: [Outcome field, policy, path], in the run's precision.
+    market: [2, path], whole-path simple returns of legs a and b.
+    """
+
+    @property
+    def per_policy(self) -> Any: ...
+    @property
+    def market(self) -> Any: ...
+
+
+class Prepared(Protocol):
+    """One job, compiled and ready to run any range of its paths."""
+
+    def run(
+        self,
+        first_path: int,
+        n_paths: int,
+        *,
+        stop: threading.Event | None = None,
+        advance: Callable[[int], None] | None = None,
+    ) -> Simulated:
+        """Simulate paths [first_path, first_path + n_paths).
+
+        advance: called with the policy-steps just done, from any thread. Raises an exception
+        of its own, or returns unusable outcomes, soon after `stop` is set.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """A way to simulate a job.
+
+    name: what a user types and plan.json records. block_policies: most policies of a block;
+    it is part of how a run is divided. packages: whose versions determine the numbers.
+    device: what computes, as a reader would name it.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def block_policies(self) -> int: ...
+    @property
+    def packages(self) -> tuple[str, ...]: ...
+    @property
+    def device(self) -> str: ...
+    def prepare(self, job: Job, threads: int) -> Prepared:
+        """Compile what a job needs, or find it compiled."""
+        ...
+
+    def thread_bytes(self, policies: int, width: int) -> int:
+        """Return about what a thread allocates, for numbers of `width` bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CpuBackend:
+    """Compiled loops on this machine's processor cores."""
+
+    name: str = "cpu"
+    block_policies: int = 512
+    packages: tuple[str, ...] = ("numpy", "numba", "llvmlite")
+
+    @property
+    def device(self) -> str:
+        """The processor's name."""
+        return processor_name()
+
+    def prepare(self, job: Job, threads: int) -> Prepared:
+        from stresscube_kernels import cpu
+
+        return cpu.prepare(job, threads=threads)
+
+    def thread_bytes(self, policies: int, width: int) -> int:
+        """A group of paths: their tape, and accounts and outcomes (twice) of all policies."""
+        account = len(Account._fields) + 2 * len(Outcome._fields)
+        padded = -(-policies // LANES) * LANES
+        return LANES * width * (STEPS_AT_ONCE * len(Tick._fields) + padded * account)
+
+
+def choose(backend: str | Backend) -> Backend:
+    """Return the backend of this name, or the backend itself.
+
+    Raises StresscubeError for an unknown name.
+    """
+    if not isinstance(backend, str):
+        return backend
+    if backend in ("auto", "cpu"):
+        return CpuBackend()
+    raise StresscubeError(f"--backend {backend}: must be one of {', '.join(NAMES)}")
+
+
+def versions(backend: Backend) -> dict[str, str]:
+    """Return {package: version} of the packages that determine this backend's numbers."""
+    return {name: version(name) for name in backend.packages}
+
+
+def processor_name() -> str:
+    """Return the processor's name as its system gives it, or its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()

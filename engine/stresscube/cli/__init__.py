@@ -1,0 +1,5 @@
+"""The command line: `stresscube run | check | show | plot | schema`."""
+
+from stresscube.cli.app import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,158 @@
+"""`stresscube check`: what a run would compute, how large it gets, how long it takes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from stresscube.backends import Backend, choose
+from stresscube.cli import rates
+from stresscube.cli.console import console
+from stresscube.cli.scenario import load_scenario
+from stresscube.memory import default_budget, parse_size, shares
+from stresscube.plan import FIELDS, Plan, make_plan
+from stresscube.runner import usable_cores
+from stresscube.store.layout import groups
+from stresscube.text import count, data_size, label, plural, time_span
+
+MEASURING = 0.5
+"""Seconds that the short run should take."""
+HOURS = 8760.0
+
+
+def check(
+    scenario: Path,
+    *,
+    backend: str,
+    paths: int | None,
+    seed: int | None,
+    settings: Sequence[str],
+    threads: int | None,
+    memory: str | None,
+) -> None:
+    """Print the plan of a run."""
+    chosen = choose(backend)
+    plan = make_plan(load_scenario(scenario, paths, seed, settings), chosen)
+    cores = threads or usable_cores()
+    budget = default_budget() if memory is None else parse_size(memory)
+    out = console()
+    out.print(f"[bold]{escape(str(plan.scenario.name))}[/]: {escape(str(scenario))}")
+    out.print()
+    if plan.axes:
+        out.print(_axes_table(plan, out))
+        out.print()
+    facts = _sizes(plan, budget, cores)
+    _print_facts(facts, out)
+    _print_facts({"time": _time(plan, chosen, cores)}, out)
+
+
+def _axes_table(plan: Plan, out: Console) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), collapse_padding=True
+    )
+    table.add_column("dim", no_wrap=True)
+    table.add_column("of", no_wrap=True, style="dim")
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("values")
+    for axis in plan.axes:
+        units = "" if axis.units in ("", "1") else f" {axis.units}"
+        words = [f"{label(value)}{units}" for value in axis.values]
+        table.add_row(
+            escape(axis.name), axis.kind, str(len(words)), escape(_shortened(words, out.width // 2))
+        )
+    return table
+
+
+def _shortened(words: Sequence[str], width: int) -> str:
+    """Return words with commas, the middle left out where they take more than two lines."""
+    whole = ", ".join(words)
+    if len(whole) <= 2 * width or len(words) < 6:
+        return whole
+    return ", ".join([*words[:3], "...", words[-1]])
+
+
+def _sizes(plan: Plan, budget: int, threads: int) -> dict[str, str]:
+    """Return what there is to compute and to keep, in words."""
+    steps, step = plan.simulation.steps, plan.simulation.step * HOURS
+    infeasible = plan.cells - plan.feasible_cells
+    share = shares(plan, choose(plan.backend), budget, threads)
+    width = 8 if plan.simulation.precision == "float64" else 4
+    outcomes = FIELDS * plan.block_policies * plan.paths * width
+    place = "in a scratch file" if share.spill else "in memory"
+    markets = plural(plan.market_points, "market")
+    at_once = plural(min(share.batch, plan.paths), "path")
+    policies = f"{plan.policies:,} {'policy' if plan.policies == 1 else 'policies'}"
+    return {
+        "cells": f"{plan.cells:,} = {markets} × {policies}; {infeasible:,} infeasible",
+        "paths": f"{plan.paths:,} of {steps:,} steps ({_hours(step)} each, {_hours(step * steps)})",
+        "blocks": f"{len(plan.blocks):,} of {plan.block_policies:,} cells at most",
+        "work": f"{count(plan.policy_steps)} policy-steps",
+        "memory": f"{data_size(budget)} at most; {at_once} at a time",
+        "outcomes": f"{data_size(outcomes)} a block, {place}",
+        "cube": f"{data_size(_cube_bytes(plan))} before compression",
+    }
+
+
+def _hours(hours: float) -> str:
+    for size, unit in ((24.0, "d"), (1.0, "h"), (1 / 60, "min"), (1 / 3600, "s")):
+        if hours >= size * (1 - 1e-9):
+            return f"{hours / size:.4g} {unit}"
+    return f"{hours * 3.6e6:.4g} ms"
+
+
+def _cube_bytes(plan: Plan) -> int:
+    variables = [variable for group in groups(plan).values() for variable in group]
+    return sum(math.prod(it.shape) * np.dtype(it.dtype).itemsize for it in variables)
+
+
+def _time(plan: Plan, backend: Backend, threads: int) -> str:
+    if not plan.policy_steps:
+        return "none: no cell is feasible"
+    known = rates.recall(plan, threads)
+    if known is not None:
+        rate, source = known.policy_steps, f"as its run of {known.day} went here"
+    else:
+        rate, source = measure(plan, backend, threads), "measured just now, metrics not counted"
+    span = time_span(plan.policy_steps / rate)
+    return f"about {span} on {plural(threads, 'thread')}: {count(rate)} policy-steps/s, {source}"
+
+
+def measure(plan: Plan, backend: Backend, threads: int) -> float:
+    """Return policy-steps a second of a short run of the first block that has work."""
+    block = next(block for block in plan.blocks if plan.policy_cells(block).feasible.any())
+    job = plan.job(block)
+    work = len(job.policies) * plan.simulation.steps
+    prepared = backend.prepare(job, threads)
+    prepared.run(0, 1)  # compiles
+    paths, seconds = 0, 0.0
+    wanted = min(plan.paths, 8 * threads)
+    while True:
+        paths, seconds = wanted, _timed(prepared, wanted)
+        if seconds >= MEASURING / 2 or wanted == plan.paths:
+            return paths * work / seconds
+        growth = min(MEASURING / max(seconds, 1e-3), 16.0)
+        wanted = min(plan.paths, max(wanted + 1, int(wanted * growth)))
+
+
+def _timed(prepared: Any, paths: int) -> float:
+    start = time.perf_counter()
+    prepared.run(0, paths)
+    return max(time.perf_counter() - start, 1e-9)
+
+
+def _print_facts(facts: dict[str, str], out: Console) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", min_width=8)
+    table.add_column()
+    for name, text in facts.items():
+        table.add_row(name, escape(text))
+    out.print(table)

@@ -1,0 +1,23 @@
+"""Errors that end a command in one clear line, and the exit codes that go with them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StresscubeError(Exception):
+    """A fault that the user can mend. str() is the message, one fault a line."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class RunError(StresscubeError):
+    """A run could not go on: a full or read-only disk, a damaged or foreign run folder."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class Interrupted(StresscubeError):
+    """A run was stopped on request; what it had finished is kept."""
+
+    exit_code: ClassVar[int] = 130

@@ -1,0 +1,111 @@
+"""Everything that determines a run's numbers, in a form that can be hashed and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+import stresscube
+from stresscube.backends import Backend, versions
+from stresscube.scenario import Scenario
+
+WORDS_ONLY = ("name", "description", "source", "text", "overrides")
+"""Fields of a scenario that say something of it and change no number."""
+SOURCES = ("stresscube_kernels", "stresscube.metrics", "stresscube.scenario")
+"""Packages whose code the numbers come from."""
+
+
+def identity(scenario: Scenario, backend: Backend) -> dict[str, Any]:
+    """Return what determines the numbers: scenario, backend, versions and sources."""
+    content: dict[str, Any] = scenario.model_dump(mode="python", exclude=set(WORDS_ONLY))
+    return {
+        "scenario": canonical(content),
+        "backend": backend.name,
+        "versions": {"stresscube": stresscube.__version__, **versions(backend)},
+        "sources": {name: sources_hash(name) for name in SOURCES},
+    }
+
+
+def canonical(value: Any) -> Any:
+    """Return nested mappings, sequences and numbers as JSON that has one spelling each.
+
+    Numbers that are not finite become words, because JSON has none; an integral float and
+    the integer are the same.
+    """
+    if isinstance(value, Enum):
+        return canonical(value.value)
+    if isinstance(value, Mapping):
+        items = cast("Mapping[Any, Any]", value).items()
+        return {str(key): canonical(item) for key, item in items}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [canonical(item) for item in cast("Sequence[Any]", value)]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    return str(value)
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 of a canonical value, hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sources_hash(package: str) -> str:
+    """Return the sha256 over names and contents of a package's Python files, or "" if absent."""
+    try:
+        spec = find_spec(package)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        return ""
+    total = hashlib.sha256()
+    for location in spec.submodule_search_locations:
+        root = Path(location)
+        for path in sorted(root.rglob("*.py")):
+            total.update(path.relative_to(root).as_posix().encode() + b"\0")
+            total.update(path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def differences(there: Any, here: Any) -> list[str]:
+    """Return 'key: X there, Y here' for every leaf in which two documents differ."""
+    old, new = dict(_leaves(there)), dict(_leaves(here))
+    found: list[str] = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        before, after = old.get(key, "absent"), new.get(key, "absent")
+        if before == after:
+            continue
+        name = key.removeprefix("identity.").removeprefix("scenario.")
+        if name.startswith("sources."):
+            found.append(f"the source code of {name.removeprefix('sources.')} has changed")
+        else:
+            found.append(f"{name} is {_short(before)} there and {_short(after)} here")
+    return found
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in cast("dict[str, Any]", value).items():
+            yield from _leaves(item, f"{key}.{name}" if key else name)
+    elif isinstance(value, list) and any(
+        isinstance(item, dict | list) for item in cast("list[Any]", value)
+    ):
+        for index, item in enumerate(cast("list[Any]", value)):
+            yield from _leaves(item, f"{key}[{index}]")
+    else:
+        yield key, value
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,125 @@
+"""How a memory budget is spent: paths in flight, outcomes in memory or on disk, estimators.
+
+Nothing here changes a number of the cube, only when it is computed and where it waits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from stresscube.backends import Backend
+from stresscube.errors import StresscubeError
+from stresscube.plan import FIELDS, PATH_STEP, Plan
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+          "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}  # fmt: skip
+RESERVE = 16 * 2**20
+"""For what is not counted one by one: packed policies, chunks being written, small arrays."""
+SUMMARY_COLUMNS = 20
+"""Columns [policy, path] of float64 that the estimators hold at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """batch: paths simulated at a time. spill: whether outcomes wait on disk.
+
+    threads: that simulate. workers: chunks of policies whose metrics are computed at a time.
+    """
+
+    batch: int
+    spill: bool
+    threads: int
+    workers: int
+
+
+def parse_size(text: str | int | float) -> int:
+    """Return bytes of '4GB', '512 MiB' or a plain number of bytes.
+
+    Raises StresscubeError for anything else.
+    """
+    if isinstance(text, int | float):
+        return int(text)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([kmgt]?i?b?)\s*", text.lower())
+    unit = match[2] if match else "?"
+    unit = unit if unit.endswith("b") or not unit else unit + "b"
+    if not match or unit not in _UNITS:
+        raise StresscubeError(f"--memory {text}: expected a size such as 4GB or 512MiB")
+    return int(float(match[1]) * _UNITS[unit])
+
+
+def default_budget() -> int:
+    """Return half of the memory that this process may use."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            text = (Path("/sys/fs/cgroup") / limit).read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            whole = min(whole, int(text))
+    return whole // 2
+
+
+def shares(plan: Plan, backend: Backend, budget: int, threads: int) -> Shares:
+    """Divide a budget of bytes among what a block needs.
+
+    A block whose outcomes fit is simulated in one batch. Otherwise batches are as large as
+    they can be and go to disk. The simulation and the metrics of a block never overlap.
+
+    Raises StresscubeError, with the least that would do, if the budget is too small.
+    """
+    need = _needs(plan, backend)
+    least = need.fixed + max(need.batch(need.unit) + need.thread, need.worker)
+    if least > budget:
+        mib = -(-least // 2**20)
+        raise StresscubeError(
+            f"--memory {budget / 2**20:.0f}MiB is too little: this run needs {mib}MiB at least"
+        )
+    room = budget - need.fixed
+    whole = need.column * plan.paths
+    if whole + max(need.thread, need.worker) <= room:
+        left = room - whole
+        simulating = _fit(threads, left, need.thread)
+        return Shares(plan.paths, False, simulating, _fit(threads, left, need.worker))
+    simulating = _fit(threads, room - need.batch(need.unit), need.thread)
+    units = (room - simulating * need.thread) // need.batch(need.unit)
+    return Shares(int(units) * need.unit, True, simulating, _fit(threads, room, need.worker))
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """Bytes. fixed: always. column: outcomes of a block on one path. copies: of a batch that
+    is on its way to disk. thread: a simulating thread. worker: metrics of a chunk of policies.
+    unit: paths of the smallest batch.
+    """
+
+    fixed: int
+    column: int
+    copies: float
+    thread: int
+    worker: int
+    unit: int
+
+    def batch(self, paths: int) -> int:
+        return int(paths * self.column * self.copies)
+
+
+def _needs(plan: Plan, backend: Backend) -> _Needs:
+    width = 8 if plan.simulation.precision == "float64" else 4
+    policies = min(plan.chunk_policies, plan.block_policies)
+    return _Needs(
+        fixed=RESERVE + 2 * 8 * plan.paths,
+        column=FIELDS * plan.block_policies * width,
+        # Beside a batch: one chunk of its policies going to the file, one outcome to a store.
+        copies=1.0 + min(1.0, (policies + 2.0) / plan.block_policies),
+        thread=backend.thread_bytes(plan.block_policies, width),
+        worker=policies * plan.paths * (FIELDS * width + SUMMARY_COLUMNS * 8),
+        unit=min(plan.chunk_paths if plan.save_paths else PATH_STEP, plan.paths),
+    )
+
+
+def _fit(most: int, room: int, each: int) -> int:
+    return max(1, min(most, room // each if each else most))

@@ -1,0 +1,287 @@
+"""The plan of a run: which cells there are, and how they are divided into blocks.
+
+The division depends on the scenario and the backend only, never on memory, threads or what
+is already there, so that any process on any machine divides the same run alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stresscube.backends import Backend, choose
+from stresscube.identity import canonical, digest, identity
+from stresscube.scenario import Scenario
+from stresscube.scenario.expand import Axis, axes, market_spec, policy_spec, simulation_spec
+from stresscube_kernels.contract import Outcome
+from stresscube_kernels.spec import Job, PolicySpec, SimulationSpec
+
+FIELDS = len(Outcome._fields)
+FORMAT = 1
+"""Version of plan.json, receipts and cube layout."""
+
+BLOCK_VALUES = 2**30
+"""Per-path numbers of a block beyond which it takes fewer policies."""
+FEWEST_POLICIES = 64
+"""A block is not cut below this for the sake of its size: the market is shared by its policies."""
+CHUNK_VALUES = 2**17
+"""(policy, path) pairs of one outcome that the metrics see at a time, and their most policies:"""
+CHUNK_POLICIES = 64
+PATH_CHUNK_VALUES = 2**18
+"""Numbers of one chunk of a per-path array."""
+PATH_STEP = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A rectangle of cells at one market point, simulated and stored as one.
+
+    index: its place in the run. grid: its place along each axis, in blocks.
+    start, shape: its first cell and its cells along each axis.
+    """
+
+    index: int
+    grid: tuple[int, ...]
+    start: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of its receipt."""
+        return f"{self.index:06d}"
+
+    @property
+    def cells(self) -> int:
+        """How many cells it has."""
+        return math.prod(self.shape)
+
+    @property
+    def region(self) -> tuple[slice, ...]:
+        """Where it stands in the cube."""
+        pairs = zip(self.start, self.shape, strict=True)
+        return tuple(slice(first, first + count) for first, count in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The policies of a block, in C order of its cells.
+
+    specs: [cell], None where not feasible. feasible: bool [cell]. leverage: after the venue's
+    cap [cell].
+    """
+
+    specs: tuple[PolicySpec | None, ...]
+    feasible: NDArray[np.bool_]
+    leverage: NDArray[np.float64]
+
+    @property
+    def feasible_specs(self) -> tuple[PolicySpec, ...]:
+        """The policies that can be run."""
+        return tuple(spec for spec in self.specs if spec is not None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run computes and in which pieces.
+
+    scenario: as loaded. axes: in cube order. simulation: in plain numbers. paths: of every
+    cell. backend: its name. block_shape: cells of a full block along each axis.
+    identity: what determines the numbers.
+    """
+
+    scenario: Scenario
+    axes: tuple[Axis, ...]
+    simulation: SimulationSpec
+    paths: int
+    backend: str
+    block_shape: tuple[int, ...]
+    identity: dict[str, Any] = field(repr=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Cells along each axis."""
+        return tuple(len(axis.values) for axis in self.axes)
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of the axes."""
+        return tuple(axis.name for axis in self.axes)
+
+    @property
+    def cells(self) -> int:
+        """Cells of the cube."""
+        return math.prod(self.shape)
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Blocks along each axis."""
+        pairs = zip(self.shape, self.block_shape, strict=True)
+        return tuple(-(-size // chunk) for size, chunk in pairs)
+
+    @property
+    def block_policies(self) -> int:
+        """Cells of a full block."""
+        return math.prod(self.block_shape)
+
+    @property
+    def market_points(self) -> int:
+        """How many different markets there are."""
+        return math.prod(len(axis.values) for axis in self.axes if axis.kind == "market")
+
+    @property
+    def policies(self) -> int:
+        """Policies at each market point."""
+        return self.cells // self.market_points
+
+    @property
+    def save_paths(self) -> bool:
+        """Whether outcomes of single paths are kept."""
+        return bool(self.scenario.simulation.save_paths)
+
+    @property
+    def chunk_policies(self) -> int:
+        """Policies whose metrics are computed at a time, whatever memory there is."""
+        return max(1, min(CHUNK_POLICIES, CHUNK_VALUES // self.paths))
+
+    @property
+    def chunk_paths(self) -> int:
+        """Paths of one stored chunk of a per-path array."""
+        steps = PATH_CHUNK_VALUES // (PATH_STEP * self.block_policies)
+        return PATH_STEP * max(1, min(steps, -(-self.paths // PATH_STEP)))
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block, in C order of the cube."""
+        return tuple(_blocks(self.shape, self.block_shape))
+
+    @cached_property
+    def feasible_cells(self) -> int:
+        """Cells that can be run."""
+        return sum(int(self.policy_cells(block).feasible.sum()) for block in self.blocks)
+
+    @property
+    def policy_steps(self) -> int:
+        """Steps of feasible policies over all paths: the work of the whole run."""
+        return self.feasible_cells * self.paths * self.simulation.steps
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """plan.json. Its hash covers what determines the numbers and where they are stored."""
+        hashed = {
+            "format": FORMAT,
+            "identity": self.identity,
+            "axes": [{"name": axis.name, "key": axis.key, "kind": axis.kind,
+                      "values": canonical(list(axis.values))} for axis in self.axes],
+            "block_shape": list(self.block_shape),
+            "chunk_policies": self.chunk_policies,
+            "chunk_paths": self.chunk_paths,
+        }  # fmt: skip
+        words = {
+            "name": self.scenario.name,
+            "text": self.scenario.text,
+            "overrides": [str(item) for item in self.scenario.overrides],
+        }
+        return {"hash": digest(hashed), **hashed, "blocks": math.prod(self.grid), "scenario": words}
+
+    @property
+    def hash(self) -> str:
+        """The sha256 that receipts name."""
+        return self.document["hash"]
+
+    def market_point(self, block: Block) -> dict[str, Any]:
+        """Return {axis key: value} of the market that a block runs on."""
+        pairs = zip(self.axes, block.start, strict=True)
+        return {axis.key: axis.values[at] for axis, at in pairs if axis.kind == "market"}
+
+    def policy_cells(self, block: Block) -> Cells:
+        """Return a block's policies and which of them can be run.
+
+        They do not depend on the market point, so blocks that differ in nothing else share them.
+        """
+        key = tuple(slice(0, 1) if axis.kind == "market" else part
+                    for axis, part in zip(self.axes, block.region, strict=True))  # fmt: skip
+        place = tuple((part.start, part.stop) for part in key)
+        if place not in self._known_cells:
+            self._known_cells[place] = self._expand(key)
+        return self._known_cells[place]
+
+    def job(self, block: Block) -> Job:
+        """Return what a backend is asked for a block: its market and its feasible policies."""
+        market = market_spec(self.scenario, self.market_point(block))
+        return Job(market, self.policy_cells(block).feasible_specs, self.simulation)
+
+    @cached_property
+    def _known_cells(self) -> dict[tuple[tuple[int, int], ...], Cells]:
+        return {}
+
+    def _expand(self, region: Sequence[slice]) -> Cells:
+        from stresscube_kernels.pack import effective_leverage, feasible
+
+        chosen = [(axis, part) for axis, part in zip(self.axes, region, strict=True)
+                  if axis.kind != "market"]  # fmt: skip
+        keys = [axis.key for axis, _ in chosen]
+        points = itertools.product(*(axis.values[part] for axis, part in chosen))
+        specs = [
+            policy_spec(self.scenario, dict(zip(keys, point, strict=True))) for point in points
+        ]
+        possible = np.array([feasible(spec, self.simulation) for spec in specs], dtype=bool)
+        leverage = np.array([effective_leverage(spec) for spec in specs], dtype=np.float64)
+        kept = tuple(spec if ok else None for spec, ok in zip(specs, possible, strict=True))
+        return Cells(kept, possible, leverage)
+
+
+def make_plan(scenario: Scenario, backend: str | Backend = "auto") -> Plan:
+    """Return the plan of a scenario on a backend, given by name or itself.
+
+    Raises StresscubeError for an unknown backend.
+    """
+    chosen = choose(backend)
+    found = axes(scenario)
+    paths = int(scenario.simulation.paths)
+    fitting = max(FEWEST_POLICIES, BLOCK_VALUES // (FIELDS * paths))
+    limit = min(chosen.block_policies, fitting)
+    policy_sizes = [len(axis.values) for axis in found if axis.kind != "market"]
+    markets = sum(axis.kind == "market" for axis in found)
+    return Plan(
+        scenario=scenario,
+        axes=found,
+        simulation=simulation_spec(scenario),
+        paths=paths,
+        backend=chosen.name,
+        block_shape=(1,) * markets + divide(policy_sizes, limit),
+        identity=identity(scenario, chosen),
+    )
+
+
+def divide(sizes: Sequence[int], limit: int) -> tuple[int, ...]:
+    """Return a chunk shape of at most `limit` cells that cuts the leading axes first.
+
+    Trailing axes stay whole while they fit, the first that does not is cut into parts as even
+    as they come, and the axes before it are cut into single values: so chunks are rectangles,
+    and in C order each is one run of cells.
+    """
+    shape = [1] * len(sizes)
+    room = limit
+    for axis in reversed(range(len(sizes))):
+        parts = -(-sizes[axis] // max(room, 1))
+        shape[axis] = -(-sizes[axis] // parts)
+        if parts > 1:
+            break
+        room //= sizes[axis]
+    return tuple(shape)
+
+
+def _blocks(shape: Sequence[int], chunk: Sequence[int]) -> Iterator[Block]:
+    counts = [range(-(-size // part)) for size, part in zip(shape, chunk, strict=True)]
+    for index, grid in enumerate(itertools.product(*counts)):
+        start = tuple(at * part for at, part in zip(grid, chunk, strict=True))
+        ends = zip(start, chunk, shape, strict=True)
+        extent = tuple(min(part, size - first) for first, part, size in ends)
+        yield Block(index, grid, start, extent)

@@ -1,0 +1,124 @@
+"""Running a scenario: whatever blocks of its plan have no receipt yet, one after the other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+from stresscube import receipts
+from stresscube.backends import Backend, choose
+from stresscube.block import Means, Stopped, run_block
+from stresscube.errors import Interrupted
+from stresscube.folder import adopt, one_line_faults, only_process, require_run_folder
+from stresscube.interrupts import stop_on_signals
+from stresscube.memory import default_budget, parse_size, shares
+from stresscube.plan import Block, Plan, make_plan
+from stresscube.scenario import Scenario, load
+from stresscube.store.objects import LocalObjects
+from stresscube.store.writer import CubeWriter
+
+
+class Progress(Protocol):
+    """What is told of a run while it goes on."""
+
+    def start(self, plan: Plan, done_blocks: frozenset[int]) -> None:
+        """Called once, with the blocks (by index) that an earlier run has finished."""
+        ...
+
+    def advance(self, policy_steps: int) -> None:
+        """Called with the work just done, from any thread."""
+        ...
+
+    def block_done(self, block: Block) -> None:
+        """Called when a block is stored and has its receipt."""
+        ...
+
+    def finish(self) -> None:
+        """Called once at the end, however the run ends."""
+        ...
+
+
+class Silent:
+    """Tells nothing."""
+
+    def start(self, plan: Plan, done_blocks: frozenset[int]) -> None: ...
+    def advance(self, policy_steps: int) -> None: ...
+    def block_done(self, block: Block) -> None: ...
+    def finish(self) -> None: ...
+
+
+def run(
+    scenario: Scenario | str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    backend: str | Backend = "auto",
+    threads: int | None = None,
+    memory: str | int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Run a scenario, or go on with its run, and return the run's folder.
+
+    scenario: a Scenario or the path of its file. out: the folder, `<name>.run` by default.
+    backend: a name or a backend. threads: all cores by default. memory: most that the run
+    allocates beyond interpreter and libraries, in bytes or as "4GB"; half of the machine's by
+    default. The numbers do not depend on threads, memory or interruptions.
+
+    Raises RunError if the folder holds another run or cannot be written, Interrupted when
+    asked to stop, StresscubeError for a memory that is too small.
+    """
+    if not isinstance(scenario, Scenario):
+        scenario = load(scenario)
+    chosen = choose(backend)
+    plan = make_plan(scenario, chosen)
+    cores = threads or usable_cores()
+    budget = default_budget() if memory is None else parse_size(memory)
+    share = shares(plan, chosen, budget, cores)
+    folder = Path(out) if out is not None else Path(f"{scenario.name}.run")
+    teller = progress or Silent()
+    with one_line_faults(folder):
+        require_run_folder(folder)
+        with only_process(folder), stop_on_signals() as stop:
+            objects = LocalObjects(folder)
+            adopt(objects, plan, folder)
+            cube = CubeWriter(objects, plan)
+            cube.create()
+            means = Means(plan, chosen, share, objects, cube, stop, teller.advance)
+            _run_rest(means, teller, folder)
+    return folder
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _run_rest(means: Means, progress: Progress, folder: Path) -> None:
+    plan, objects = means.plan, means.objects
+    if receipts.complete(objects, plan.hash):
+        progress.start(plan, frozenset(block.index for block in plan.blocks))
+        progress.finish()
+        return
+    known = receipts.read_all(objects, plan.hash)
+    done = {block.index for block in plan.blocks if block.name in known}
+    progress.start(plan, frozenset(done))
+    try:
+        for block in plan.blocks:
+            if block.index in done:
+                continue
+            receipt = run_block(means, block)
+            receipts.write(objects, receipt)
+            known[block.name] = receipt
+            done.add(block.index)
+            progress.block_done(block)
+    except (Stopped, KeyboardInterrupt):
+        means.stop.set()
+        raise Interrupted(
+            f"stopped with {len(done)} of {len(plan.blocks)} blocks done; "
+            f"run the same command again to go on in {folder}"
+        ) from None
+    finally:
+        progress.finish()
+    receipts.write_complete(objects, plan.hash, [known[block.name] for block in plan.blocks])

@@ -1,0 +1,105 @@
+"""Writing blocks into a cube: whole chunks of the right extent and type, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stresscube.plan import Block, Plan
+from stresscube.store.encoding import encode
+from stresscube.store.layout import ROOT, Variable, groups, metadata
+from stresscube.store.objects import LocalObjects
+
+
+class CubeWriter:
+    """Writes the arrays of a run's blocks."""
+
+    def __init__(self, objects: LocalObjects, plan: Plan) -> None:
+        self._objects = objects
+        self._plan = plan
+        self.axes = len(plan.axes)
+        self.groups = {
+            group: {variable.name: variable for variable in variables}
+            for group, variables in groups(plan).items()
+        }
+
+    def create(self) -> None:
+        """Write the empty cube unless it is there. The root's metadata comes last."""
+        if self._objects.get(f"{ROOT}/zarr.json") is not None:
+            return
+        for key, data in metadata(self._plan).items():
+            self._objects.put(key, data)
+
+    def block(self, block: Block) -> BlockWriter:
+        """Return the writer of one block."""
+        return BlockWriter(self._objects, self.groups, block)
+
+
+class BlockWriter:
+    """Writes one block's arrays and hashes what it writes.
+
+    The hash of an array is the sha256 of the block's decoded numbers in C order; of a
+    per-path array, of its chunks along `path`, one after the other.
+    """
+
+    def __init__(
+        self, objects: LocalObjects, variables: dict[str, dict[str, Variable]], block: Block
+    ) -> None:
+        self._objects = objects
+        self._variables = variables
+        self._block = block
+        self._hashes: dict[str, Any] = {}
+        self._paths: dict[str, int] = {}
+
+    def summary(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Write all summary arrays, each [cell, further dims].
+
+        Raises ValueError if one is missing, unknown or of the wrong extent or type.
+        """
+        known = self._variables["summary"]
+        if arrays.keys() != known.keys():
+            odd = sorted(arrays.keys() ^ known.keys())
+            raise ValueError(f"summary arrays missing or unknown: {', '.join(odd)}")
+        for name, values in arrays.items():
+            further = known[name].shape[len(self._block.shape) :]
+            self._put("summary", known[name], values, further, ())
+
+    def paths(self, name: str, first_path: int, values: NDArray[Any]) -> None:
+        """Write the next chunk along `path` of one per-path array, [cell, path].
+
+        Raises ValueError if it does not start where the last ended or is not a whole chunk.
+        """
+        variable = self._variables["paths"][name]
+        chunk, total = variable.chunks[-1], variable.shape[-1]
+        if first_path != self._paths.get(name, 0):
+            raise ValueError(f"{name}: paths must be written in order, got {first_path}")
+        extent = min(chunk, total - first_path)
+        self._put("paths", variable, values, (extent,), (first_path // chunk,))
+        self._paths[name] = first_path + extent
+
+    def hashes(self) -> dict[str, str]:
+        """Return {group/name: sha256} of what was written."""
+        return {name: total.hexdigest() for name, total in self._hashes.items()}
+
+    def _put(
+        self,
+        group: str,
+        variable: Variable,
+        values: NDArray[Any],
+        further: tuple[int, ...],
+        place: tuple[int, ...],
+    ) -> None:
+        block = self._block
+        if values.shape != (block.cells, *further) or values.dtype != np.dtype(variable.dtype):
+            expected = f"{variable.dtype} {(block.cells, *further)}"
+            found = f"{values.dtype} {values.shape}"
+            raise ValueError(f"{group}/{variable.name}: expected {expected}, got {found}")
+        region = np.ascontiguousarray(values).reshape((*block.shape, *further))
+        name = f"{group}/{variable.name}"
+        self._hashes.setdefault(name, hashlib.sha256()).update(region.data)
+        rest = place or (0,) * len(further)
+        key = ".".join(["c", *(str(index) for index in (*block.grid, *rest))])
+        self._objects.put(f"{ROOT}/{name}/{key}", encode(region, variable.chunks, variable.fill))
