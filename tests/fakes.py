@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresscube.scenario import Scenario, loads
-from stresscube_kernels.contract import Outcome
+from stresscube_kernels.contract import Outcome, Shape
 from stresscube_kernels.spec import Job
 
 TEXT = """
@@ -127,7 +127,7 @@ class FakeBackend:
     before: Callable[[int], None] = lambda first_path: None
     prepared: list[Job] = field(default_factory=list)
 
-    def prepare(self, job: Job, threads: int) -> FakePrepared:
+    def prepare(self, job: Job, threads: int, shape: Shape) -> FakePrepared:
         self.prepared.append(job)
         return FakePrepared(job, self.dtype, self.before)
 

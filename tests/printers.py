@@ -57,9 +57,7 @@ def by_numba(function: Function, inputs: Arrays, precision: str) -> list[NDArray
     return outputs
 
 
-def by_cpp(
-    function: Function, inputs: Arrays, precision: str, folder: Path
-) -> list[NDArray[Any]]:
+def by_cpp(function: Function, inputs: Arrays, precision: str, folder: Path) -> list[NDArray[Any]]:
     program = program_of(function, kinds_of(inputs))
     real = {"float32": "float", "float64": "double"}[precision]
     ins = [(f"x{k}", kind) for k, kind in enumerate(kinds_of(inputs))]
@@ -107,6 +105,10 @@ def kinds_of(inputs: Arrays) -> str:
 def poisoned(program: Program, count: int, precision: str) -> list[NDArray[Any]]:
     """Output arrays, filled with NaN or 0xDEADBEEF."""
     return [
-        np.full(count, 0xDEADBEEF if value.kind == "u" else np.nan, DTYPES.get(value.kind, np.dtype(precision)))
+        np.full(
+            count,
+            0xDEADBEEF if value.kind == "u" else np.nan,
+            DTYPES.get(value.kind, np.dtype(precision)),
+        )
         for _, value in program.outputs
     ]

@@ -72,9 +72,7 @@ def test_pair() -> None:
     a quarter of a standard error (see `test_the_bridge_converges`).
     """
     hedges = (0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
-    exact = np.array(
-        [reaches(ratio_distance(h), spread_variance(PAIR) * 30 * DAY) for h in hedges]
-    )
+    exact = np.array([reaches(ratio_distance(h), spread_variance(PAIR) * 30 * DAY) for h in hedges])
     assert exact[2] == pytest.approx(0.048753, abs=5e-7)
     policies = [policy(h, self_financed(h)) for h in hedges]
     run = simulation(steps=120, step=6 * HOUR, seed=1001)

@@ -320,10 +320,7 @@ def test_the_last_paths_of_all() -> None:
 def test_both_words_of_the_seed_matter() -> None:
     run = dataclasses.replace(RUN, steps=2)
     seeds = (1, 2, 1 + 2**32, 1 + 2**62)
-    found = [
-        tapes(MARKET, dataclasses.replace(run, seed=seed), 1)[0][0, 0, 0]
-        for seed in seeds
-    ]
+    found = [tapes(MARKET, dataclasses.replace(run, seed=seed), 1)[0][0, 0, 0] for seed in seeds]
     assert len(set(found)) == len(seeds)
 
 

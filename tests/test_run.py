@@ -284,7 +284,7 @@ class Slow(FakePrepared):
         return super().run(first_path, n_paths)
 
 class SlowBackend(FakeBackend):
-    def prepare(self, job, threads):
+    def prepare(self, job, threads, shape):
         self.prepared.append(job)
         return Slow(job, self.dtype, self.before)
 
@@ -334,8 +334,8 @@ def test_a_run_outside_the_main_thread_works(tmp_path: Path) -> None:
 
 def test_a_backend_of_the_wrong_shape_is_not_believed(tmp_path: Path) -> None:
     class Wrong(FakeBackend):
-        def prepare(self, job: Any, threads: int) -> Any:
-            whole = super().prepare(job, threads)
+        def prepare(self, job: Any, threads: int, shape: Any) -> Any:
+            whole = super().prepare(job, threads, shape)
 
             class Half:
                 def run(self, first_path: int, n_paths: int, **_: Any) -> Any:

@@ -111,6 +111,15 @@ def test_the_difference_to_the_best_is_paired() -> None:
     assert (policies["difference_to_best_se"] < policies["sharpe_se"]).all()
 
 
+def test_the_quantile_that_is_shown_is_named() -> None:
+    ranking = rank(cubes.summary(), by="max_drawdown_quantile")
+    assert ranking.fixed == {"quantile": 0.95}
+    ranking = rank(cubes.summary(), by="max_drawdown_quantile", where={"quantile": ["0.5"]})
+    assert ranking.fixed == {"quantile": 0.5}
+    ranking = rank(cubes.summary())
+    assert ranking.policies["max_drawdown_quantile"].attrs == {"quantile": 0.95}
+
+
 def test_a_cube_without_a_sweep_has_one_row() -> None:
     ranking = rank(cubes.summary({}))
     assert ranking.policies.sizes["rank"] == 1

@@ -146,7 +146,7 @@ def test_constants_are_folded(constant: Callable[[Ops], Any], value: float) -> N
 
 def test_lines_know_the_python_line_they_come_from() -> None:
     program = traced(lambda ops, x, y: x * y)
-    assert program.lines[0].source[0] == Path(__file__).name
+    assert program.lines[0].source[0] == __file__
 
 
 def test_operands_come_before_their_use() -> None:
@@ -220,7 +220,9 @@ def same_as_numpy(found: list[NDArray[Any]], inputs: list[NDArray[Any]], precisi
         if theirs.dtype == np.uint32:
             assert np.array_equal(ours, theirs), k
         else:
-            np.testing.assert_allclose(ours, theirs, rtol=2 * np.finfo(precision).eps, err_msg=str(k))
+            np.testing.assert_allclose(
+                ours, theirs, rtol=2 * np.finfo(precision).eps, err_msg=str(k)
+            )
 
 
 def test_an_output_that_is_another_input_survives_in_place_stores() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stresscube.errors import StresscubeError
-from stresscube_kernels.contract import Account, Outcome, Tick
+from stresscube_kernels.contract import Account, Outcome, Shape, Tick
 from stresscube_kernels.spec import Job
 
 NAMES = ("auto", "cpu")
@@ -69,8 +69,8 @@ class Backend(Protocol):
     def packages(self) -> tuple[str, ...]: ...
     @property
     def device(self) -> str: ...
-    def prepare(self, job: Job, threads: int) -> Prepared:
-        """Compile what a job needs, or find it compiled."""
+    def prepare(self, job: Job, threads: int, shape: Shape) -> Prepared:
+        """Compile code of this shape, or find it compiled, and pack the job's numbers."""
         ...
 
     def thread_bytes(self, policies: int, width: int) -> int:
@@ -91,10 +91,10 @@ class CpuBackend:
         """The processor's name."""
         return processor_name()
 
-    def prepare(self, job: Job, threads: int) -> Prepared:
+    def prepare(self, job: Job, threads: int, shape: Shape) -> Prepared:
         from stresscube_kernels import cpu
 
-        return cpu.prepare(job, threads=threads)
+        return cpu.prepare(job, threads=threads, shape=shape)
 
     def thread_bytes(self, policies: int, width: int) -> int:
         """A group of paths: their tape, and accounts and outcomes (twice) of all policies."""

@@ -90,7 +90,7 @@ def _simulate(
 ) -> None:
     plan = means.plan
     with means.stop.breaking_in():
-        prepared = means.backend.prepare(plan.job(block), means.shares.threads)
+        prepared = means.backend.prepare(plan.job(block), means.shares.threads, plan.code)
     policies = int(cells.feasible.sum())
     gathered = _gather(means, (FIELDS, policies, plan.paths))
     market = np.empty((2, plan.paths), dtype=np.float64)

@@ -20,7 +20,7 @@ from stresscube.backends import Backend, choose
 from stresscube.identity import canonical, digest, identity
 from stresscube.scenario import Scenario
 from stresscube.scenario.expand import Axis, axes, market_spec, policy_spec, simulation_spec
-from stresscube_kernels.contract import Outcome
+from stresscube_kernels.contract import Outcome, Shape
 from stresscube_kernels.spec import Job, PolicySpec, SimulationSpec
 
 FIELDS = len(Outcome._fields)
@@ -194,6 +194,15 @@ class Plan:
     def hash(self) -> str:
         """The sha256 that receipts name."""
         return self.document["hash"]
+
+    @cached_property
+    def code(self) -> Shape:
+        """The code that serves every block, so that a run compiles once."""
+        from stresscube_kernels.pack import shape_of
+
+        specs = [spec for block in self.blocks for spec in self.policy_cells(block).feasible_specs]
+        market = market_spec(self.scenario, self.market_point(self.blocks[0]))
+        return shape_of(market, specs, self.simulation)
 
     def market_point(self, block: Block) -> dict[str, Any]:
         """Return {axis key: value} of the market that a block runs on."""

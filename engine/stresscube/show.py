@@ -86,7 +86,7 @@ def rank(
     Raises StresscubeError for unknown dims, values and metrics, and if no cell is feasible.
     """
     check_metric(summary, by)
-    data = _cut_extra_dims(select(summary, where or {}), by)
+    data, extra = _cut_extra_dims(select(summary, where or {}), by)
     dims = [str(dim) for dim in data[LIQUIDATION].dims]
     market = [dim for dim in dims if is_market(data[dim])]
     own = [dim for dim in dims if dim not in market]
@@ -110,7 +110,7 @@ def rank(
         by=by,
         max_liquidation=max_liquidation,
         satisfied=bool(within.any()),
-        fixed={dim: data[dim].values.tolist()[0] for dim in dims if data.sizes[dim] == 1},
+        fixed={dim: data[dim].values.tolist()[0] for dim in dims if data.sizes[dim] == 1} | extra,
         market={dim: data[dim].values.tolist() for dim in market if data.sizes[dim] > 1},
         worst_at=_market_values(data, market, worst_market),
         qualified=int(within.sum()),
@@ -151,21 +151,26 @@ def adverse_quantile(data: xr.Dataset, metric: str) -> int:
     return int(np.argmin(np.abs(data["quantile"].values - wanted)))
 
 
-def _cut_extra_dims(data: xr.Dataset, by: str) -> xr.Dataset:
-    """Leave one value of every dim that is no axis of the sweep: the adverse quantile, the end."""
+def _cut_extra_dims(data: xr.Dataset, by: str) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Leave one value of every dim of the metric that is no axis of the sweep, and say which.
+
+    The quantile on the bad side, the first level, the last time; a leg must be asked for.
+    """
+    found: dict[str, Any] = {}
     for dim in (str(dim) for dim in data[by].dims if dim in EXTRA_DIMS):
-        if data.sizes[dim] == 1:
-            data = data.isel({dim: 0})
-        elif dim == "quantile":
-            data = data.isel(quantile=adverse_quantile(data, by))
-        elif dim == "level":
-            data = data.isel(level=0)
+        index = 0
+        if dim == "quantile":
+            index = adverse_quantile(data, by)
         elif dim == "time":
-            data = data.isel(time=-1)
-        else:
+            index = data.sizes[dim] - 1
+        elif dim != "level" and data.sizes[dim] > 1:
             values = listing(data[dim].values.tolist())
             raise StresscubeError(f"{by} has a dim {dim}: choose one with --where ({values})")
-    return data
+        found[dim] = data[dim].values.tolist()[index]
+        # Other metrics keep the dim: each has a bad side of its own.
+        names = [name for name in data if str(name).startswith(by) and dim in data[name].dims]
+        data = data.assign({name: data[name].isel({dim: index}, drop=True) for name in names})
+    return data, found
 
 
 def _table(array: xr.DataArray, own: list[str], market: list[str]) -> Floats:
@@ -242,7 +247,8 @@ def _describe(
         values = _table(_scalar(picked, name), ["rank"], market)
         at = _worst_index(values, name)[:, None]
         errors = _table(_scalar(picked, f"{name}_se"), ["rank"], market)
-        columns[name] = ("rank", np.take_along_axis(values, at, axis=1)[:, 0])
+        attrs = _quantile_shown(picked, name)
+        columns[name] = ("rank", np.take_along_axis(values, at, axis=1)[:, 0], attrs)
         columns[f"{name}_se"] = ("rank", np.take_along_axis(errors, at, axis=1)[:, 0])
         if name == by:
             columns |= _to_best(picked, by, market, worst_market)
@@ -266,6 +272,12 @@ def _scalar(picked: xr.Dataset, name: str) -> xr.DataArray:
     if "quantile" in array.dims:
         array = array.isel(quantile=adverse_quantile(picked, name))
     return array
+
+
+def _quantile_shown(picked: xr.Dataset, name: str) -> dict[str, float]:
+    if "quantile" not in picked[name].dims:
+        return {}
+    return {"quantile": float(picked["quantile"].values[adverse_quantile(picked, name)])}
 
 
 def _to_best(

@@ -203,3 +203,4 @@ class Shape(NamedTuple):
     correlation_regimes: int = 0
     venues: int = 1
     tiers: int = 1
+    rules: str = "pair"  # a name in `rules.py`

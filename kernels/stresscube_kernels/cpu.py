@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import Kernels, numba_kernels
-from .contract import Account, MarketState, Outcome, Policy, Shape, Tick
+from .contract import MarketState, Outcome, Policy, Shape, Tick
 from .oracle import Outcomes
 from .pack import job_shape, pack_market, pack_policies, seed_words
 from .print_numba import LANES
 from .spec import Job
 from .stopping import Stopped
-from .tree import values
+from .rules import rules_of
+from .tree import names, values
 
 Advance = Callable[[int], None]
 STEPS_AT_ONCE = 1024
@@ -141,7 +142,7 @@ class CpuJob:
         shapes = (
             (len(MarketState._fields) * LANES,),
             (LANES, steps, len(Tick._fields)),
-            (LANES, tiles, len(Account._fields) * LANES),
+            (LANES, tiles, len(names(rules_of(self.shape).account)) * LANES),
             (LANES, tiles, len(Outcome._fields) * LANES),
         )
         return tuple(np.empty(shape, self._dtype) for shape in shapes)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Account, Draw, Market, MarketState, Outcome, Policy, Shape, Tick
+from .contract import Draw, Market, MarketState, Outcome, Policy, Shape, Tick
 from .market import market_start, market_step
 from .ops import NumpyOps
 from .pack import job_shape, pack_market, pack_policies, seed_words
-from .policy import policy_close, policy_open, policy_step
+from .rules import rules_of
 from .spec import Job, SimulationSpec
 from .tree import rebuild, values
 
@@ -60,17 +60,17 @@ def run_policies(
     tape: NDArray[Any], policies: Policy, shape: Shape, dtype: Any = np.float64
 ) -> NDArray[Any]:
     """Outcomes of every policy on every tape, shape [len(Outcome._fields), policies, paths]."""
-    ops = NumpyOps(dtype)
+    ops, rules = NumpyOps(dtype), rules_of(shape)
     policy = rebuild(policies, iter(p.astype(dtype)[:, None] for p in values(policies)))
     n_paths, n_steps, _ = tape.shape
-    account = policy_open(ops, shape.features, policy)
-    account = Account(*(np.repeat(field, n_paths, axis=1) for field in account))
+    account = rules.open(ops, shape.features, policy)
+    account = rebuild(account, (np.repeat(field, n_paths, axis=1) for field in values(account)))
     for step in range(n_steps):
         tick = Tick(*(tape[None, :, step, field] for field in range(len(Tick._fields))))
-        account = policy_step(ops, shape.features, account, tick, policy)
+        account = rules.step(ops, shape.features, account, tick, policy)
     last = Tick(*(tape[None, :, -1, field] for field in range(len(Tick._fields))))
-    outcome = policy_close(ops, shape.features, account, last, policy)
-    grid = (len(Outcome._fields), len(policies.leverage), n_paths)
+    outcome = rules.close(ops, shape.features, account, last, policy)
+    grid = (len(Outcome._fields), len(values(policies)[0]), n_paths)
     result = np.full(grid, np.nan, dtype)
     for field, value in enumerate(outcome):
         result[field] = value

@@ -13,6 +13,7 @@ from . import contract
 from .chain import cumulative, start_probabilities, transition_matrix
 from .margin import tiered
 from .ops import NumpyOps
+from .rules import rules_of
 from .spec import (
     Job,
     MarketSpec,
@@ -73,9 +74,9 @@ def _regime(
 def pack_policies(
     policies: Sequence[PolicySpec], simulation: SimulationSpec, shape: contract.Shape
 ) -> contract.Policy:
-    """Policies in kernel units; every leaf is float64 of shape [n_policies]."""
-    rows = [_policy(policy, simulation, shape) for policy in policies]
-    return _stack(rows)
+    """Policies in kernel units, as the shape's rules want them: float64 leaves [n_policies]."""
+    pack = rules_of(shape).pack or pack_policy
+    return _stack([pack(policy, simulation, shape) for policy in policies])
 
 
 def _stack(rows: Sequence[Any]) -> Any:
@@ -87,9 +88,10 @@ def _stack(rows: Sequence[Any]) -> Any:
     return like(first, columns)
 
 
-def _policy(
+def pack_policy(
     policy: PolicySpec, simulation: SimulationSpec, shape: contract.Shape
 ) -> contract.Policy:
+    """One policy of the built-in rules, its leaves numbers."""
     return contract.Policy(
         hedge_ratio=policy.hedge_ratio,
         leg_share=1.0 / (1.0 + policy.hedge_ratio),
@@ -170,7 +172,13 @@ def feasible(policy: PolicySpec, simulation: SimulationSpec) -> bool:
 def shape_of(
     market: MarketSpec, policies: Sequence[PolicySpec], simulation: SimulationSpec
 ) -> contract.Shape:
-    """The code that these policies on this market need: a feature nobody uses is not compiled."""
+    """The code that these policies on this market need: a feature nobody uses is not compiled.
+
+    Raises ValueError if the policies follow different rules.
+    """
+    rules = {policy.rules for policy in policies}
+    if len(rules) > 1:
+        raise ValueError(f"policies of one job follow one set of rules, not {sorted(rules)}")
     venues = [venue for policy in policies for venue in policy.venues]
     steps = simulation.steps
     return contract.Shape(
@@ -184,6 +192,7 @@ def shape_of(
         correlation_regimes=len(market.correlation_regimes),
         venues=max(len(policy.venues) for policy in policies),
         tiers=max(len(venue.maintenance_tiers) for venue in venues),
+        rules=rules.pop(),
     )
 
 

@@ -85,7 +85,7 @@ def steps(programs: Programs) -> str:
         "State": _reals(contract.MarketState._fields),
         "Tick": _reals(contract.Tick._fields),
         "Policy": policy,
-        "Account": _reals(contract.Account._fields),
+        "Account": _reals(programs.account_fields),
         "Outcome": _reals(contract.Outcome._fields),
     }
     parts = [_struct("Market", market), _load_market(market)]
@@ -94,7 +94,7 @@ def steps(programs: Programs) -> str:
         parts += [_struct(name, fields), _size(name, fields), _load(name, fields)]
         parts.append(_store(f"store_{name.lower()}", name, [f for f, _ in fields]))
     changed = changed_fields(programs.policy_step)
-    parts.append(_store("store_stepped_account", "Account", contract.Account._fields, changed))
+    parts.append(_store("store_stepped_account", "Account", programs.account_fields, changed))
     parts += [
         _function(
             "start_market", programs.market_start, ["State &state", _in("Market"), _in("Draw")]
@@ -203,8 +203,8 @@ def _function(name: str, program: Program, parameters: Sequence[str]) -> str:
 
 def _quote(file: str, number: int) -> str:
     """A Python source line, for a comment."""
-    text = linecache.getline(str(Path(__file__).parent / file), number).strip()
-    return f"{file}:{number}  {text}".replace("\\", "").rstrip()
+    text = linecache.getline(file, number).strip()
+    return f"{Path(file).name}:{number}  {text}".replace("\\", "").rstrip()
 
 
 def operand(value: Operand) -> str:

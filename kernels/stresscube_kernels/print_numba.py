@@ -190,13 +190,13 @@ def _market_run(programs: Programs) -> str:
 def _policy_open(programs: Programs) -> str:
     program = programs.policy_open
     loads = _loads(program, "policy", programs.policy_fields, "policies[tile, {k} * W + lane]")
-    stores = _stores(program, contract.Account._fields, "accounts[path, tile, {k} * W + lane]")
+    stores = _stores(program, programs.account_fields, "accounts[path, tile, {k} * W + lane]")
     return _POLICY_OPEN.format(body=_indent(4, [*loads, *lines(program), *stores]))
 
 
 def _policy_run(programs: Programs) -> str:
     program = programs.policy_step
-    account = contract.Account._fields
+    account = programs.account_fields
     ticks = _loads(program, "tick", contract.Tick._fields, "tape[path, step, {k}]")
     loads = [
         *_loads(program, "account", account, "st[{k} * W + lane]"),
@@ -222,7 +222,7 @@ def _policy_close(programs: Programs) -> str:
     program = programs.policy_close
     loads = [
         *_loads(
-            program, "account", contract.Account._fields, "accounts[path, tile, {k} * W + lane]"
+            program, "account", programs.account_fields, "accounts[path, tile, {k} * W + lane]"
         ),
         *_loads(program, "policy", programs.policy_fields, "policies[tile, {k} * W + lane]"),
         *_loads(program, "tick", contract.Tick._fields, "tape[path, last, {k}]"),

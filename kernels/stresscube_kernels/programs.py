@@ -10,9 +10,9 @@ import numpy as np
 
 from . import contract
 from .market import market_start, market_step
-from .policy import policy_close, policy_open, policy_step
+from .rules import rules_of
 from .trace import Program, Symbol, TraceOps, trace
-from .tree import leaves, rebuild
+from .tree import leaves, names, rebuild
 
 Declare = Callable[[str, str], Symbol]
 
@@ -32,6 +32,7 @@ class Programs:
     policy_close: Program
     market_fields: tuple[tuple[str, str], ...]  # (name, kind)
     policy_fields: tuple[str, ...]
+    account_fields: tuple[str, ...]
 
 
 def market_template(shape: contract.Shape) -> contract.Market:
@@ -54,27 +55,6 @@ def market_template(shape: contract.Shape) -> contract.Market:
     return contract.Market((regime,) * shape.regimes, (slow,) * shape.correlation_regimes)
 
 
-def policy_template(shape: contract.Shape) -> contract.Policy:
-    """A policy record of this shape."""
-    venue = contract.Venue(
-        taker_fee=0.0,
-        slippage=0.0,
-        latency=0.0,
-        latency_root=0.0,
-        liquidation_fee=0.0,
-        tiers=(contract.Tier(0.0, 0.0),) * shape.tiers,
-    )
-    return contract.Policy(
-        hedge_ratio=0.0,
-        leg_share=0.0,
-        leverage=0.0,
-        rebalance_threshold=0.0,
-        rebalance_interval=0.0,
-        holding=0.0,
-        venues=(venue,) * shape.venues,
-    )
-
-
 def kind_of(leaf: Any) -> str:
     """The kind of a packed leaf: u for uint32, else f."""
     return "u" if type(leaf) is np.uint32 else "f"
@@ -84,17 +64,19 @@ def programs(shape: contract.Shape) -> Programs:
     """Trace everything that this shape needs."""
     features = shape.features
     market = market_template(shape)
-    policy = policy_template(shape)
+    rules = rules_of(shape)
+    policy, account = rules.policy(shape), rules.account
     state = contract.MarketState(*([0.0] * len(contract.MarketState._fields)))
     draw = contract.Draw(*([np.uint32(0)] * len(contract.Draw._fields)))
     tick = contract.Tick(*([0.0] * len(contract.Tick._fields)))
-    account = contract.Account(*([0.0] * len(contract.Account._fields)))
+
+    outcome = contract.Outcome(*([0.0] * len(contract.Outcome._fields)))
 
     def start(ops: TraceOps, declare: Declare) -> dict[str, Any]:
         made = market_start(
             ops, features, inputs(declare, "market", market), inputs(declare, "draw", draw)
         )
-        return outputs("state", made)
+        return outputs("state", made, state)
 
     def step(ops: TraceOps, declare: Declare) -> dict[str, Any]:
         next_state, made = market_step(
@@ -104,30 +86,31 @@ def programs(shape: contract.Shape) -> Programs:
             inputs(declare, "state", state),
             inputs(declare, "draw", draw),
         )
-        return outputs("state", next_state) | outputs("tick", made)
+        return outputs("state", next_state, state) | outputs("tick", made, tick)
 
     def open_account(ops: TraceOps, declare: Declare) -> dict[str, Any]:
-        return outputs("account", policy_open(ops, features, inputs(declare, "policy", policy)))
+        made = rules.open(ops, features, inputs(declare, "policy", policy))
+        return outputs("account", made, account)
 
     def step_account(ops: TraceOps, declare: Declare) -> dict[str, Any]:
-        made = policy_step(
+        made = rules.step(
             ops,
             features,
             inputs(declare, "account", account),
             inputs(declare, "tick", tick),
             inputs(declare, "policy", policy),
         )
-        return outputs("account", made)
+        return outputs("account", made, account)
 
     def close_account(ops: TraceOps, declare: Declare) -> dict[str, Any]:
-        made = policy_close(
+        made = rules.close(
             ops,
             features,
             inputs(declare, "account", account),
             inputs(declare, "tick", tick),
             inputs(declare, "policy", policy),
         )
-        return outputs("outcome", made)
+        return outputs("outcome", made, outcome)
 
     return Programs(
         shape=shape,
@@ -137,7 +120,8 @@ def programs(shape: contract.Shape) -> Programs:
         policy_step=trace(step_account),
         policy_close=trace(close_account),
         market_fields=tuple((name, kind_of(leaf)) for name, leaf in leaves(market)),
-        policy_fields=tuple(name for name, _ in leaves(policy)),
+        policy_fields=tuple(names(policy)),
+        account_fields=tuple(names(account)),
     )
 
 
@@ -147,6 +131,12 @@ def inputs(declare: Declare, prefix: str, template: Any) -> Any:
     return rebuild(template, symbols)
 
 
-def outputs(prefix: str, record: Any) -> dict[str, Any]:
-    """A record's leaves by name prefix.leaf."""
+def outputs(prefix: str, record: Any, template: Any) -> dict[str, Any]:
+    """A record's leaves by name prefix.leaf.
+
+    Raises TypeError if its structure is not the template's.
+    """
+    if names(record) != names(template):
+        wanted, found = type(template).__name__, type(record).__name__
+        raise TypeError(f"a step must return its {prefix} as a record like {wanted}, not {found}")
     return {f"{prefix}.{name}": value for name, value in leaves(record)}

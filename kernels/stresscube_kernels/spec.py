@@ -86,6 +86,7 @@ class PolicySpec:
     hedge_ratio: |N_b| / |N_a|. leverage: gross notional over equity, before the venue's cap.
     rebalance_threshold: relative drift of |N_b| from hedge_ratio * |N_a|; NEVER switches it off.
     rebalance_interval, holding: years; NEVER means off, and to the horizon.
+    rules: what a policy does with these numbers, a name in `rules.py`.
     """
 
     venues: tuple[VenueSpec, ...]
@@ -94,6 +95,7 @@ class PolicySpec:
     rebalance_threshold: float = NEVER
     rebalance_interval: float = NEVER
     holding: float = NEVER
+    rules: str = "pair"
 
 
 @dataclass(frozen=True, slots=True)

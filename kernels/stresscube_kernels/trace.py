@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 KINDS = ("f", "u", "b")  # real, unsigned 32-bit, boolean
 MASK = 0xFFFFFFFF
-_HERE = (Path(__file__).name, "ops.py")
+_HERE = (__file__, str(Path(__file__).with_name("ops.py")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One assignment: `v<number> = op(operands)`; source is the Python line it comes from."""
+    """One assignment: `v<number> = op(operands)`; source is the Python line it comes from,
+    (file, number)."""
 
     kind: str
     number: int
@@ -131,9 +132,9 @@ class Graph:
 def _source() -> tuple[str, int]:
     """File and line of the step that asked for this operation."""
     frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
-    while frame.f_back and Path(frame.f_code.co_filename).name in _HERE:
+    while frame.f_back and frame.f_code.co_filename in _HERE:
         frame = frame.f_back
-    return Path(frame.f_code.co_filename).name, frame.f_lineno
+    return frame.f_code.co_filename, frame.f_lineno
 
 
 def _fold(op: str, operands: tuple[Operand, ...]) -> Operand | None:

@@ -93,7 +93,7 @@ def _table(ranking: Ranking, *, skip: Sequence[str], sign: str, together: bool =
     for name in (str(name) for name in policies.data_vars):
         if f"{name}_se" in policies and name not in skip:
             style = "bold" if name == ranking.by else ""
-            columns.append(_Column(_header(name), _cells(policies, name, sign), style))
+            columns.append(_Column(_title(policies[name]), _cells(policies, name, sign), style))
     if "worst at" not in skip:
         columns += [
             _Column(f"worst {ranking.by}\nat {dim}", [label(value) for value in values])
@@ -146,6 +146,14 @@ def _cells(policies: xr.Dataset, name: str, sign: str) -> list[str]:
     cells = [f"{value}{sign}{error:<{width}}" if error else value for value, error in pairs]
     marks = ["*" if mark else " " for mark in few] if any(few) else [""] * len(cells)
     return [cell + mark for cell, mark in zip(cells, marks, strict=True)]
+
+
+def _title(metric: xr.DataArray) -> str:
+    name = str(metric.name)
+    if "quantile" not in metric.attrs:
+        return _header(name)
+    stem = name.removesuffix("_quantile").replace("_", " ")
+    return f"{stem}\n{label(metric.attrs['quantile'])} quantile"
 
 
 def _header(name: str) -> str:

@@ -1,0 +1,88 @@
+"""Which rules an account follows: the functions and records that a policy is made of, by name.
+
+The built-in rules trade a pair (`policy.py`). Others are written the same way, registered, and
+named by `PolicySpec.rules`; every backend then traces, compiles and runs them like the built-in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import contract
+from .ops import Ops
+from .policy import policy_close, policy_open, policy_step
+from .spec import PolicySpec, SimulationSpec
+
+PAIR = "pair"
+PolicyTemplate = Callable[[contract.Shape], Any]
+Pack = Callable[[PolicySpec, SimulationSpec, contract.Shape], Any]
+NO_ACCOUNT = contract.Account(*([0.0] * len(contract.Account._fields)))
+
+
+def pair_policy(shape: contract.Shape) -> contract.Policy:
+    """A built-in policy record of this shape; only its structure means anything."""
+    venue = contract.Venue(
+        taker_fee=0.0,
+        slippage=0.0,
+        latency=0.0,
+        latency_root=0.0,
+        liquidation_fee=0.0,
+        tiers=(contract.Tier(0.0, 0.0),) * shape.tiers,
+    )
+    return contract.Policy(
+        hedge_ratio=0.0,
+        leg_share=0.0,
+        leverage=0.0,
+        rebalance_threshold=0.0,
+        rebalance_interval=0.0,
+        holding=0.0,
+        venues=(venue,) * shape.venues,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How an account opens, steps and closes, and what it is made of.
+
+    open: (ops, features, policy) -> account, its first order decided.
+    step: (ops, features, account, tick, policy) -> account, one step later.
+    close: (ops, features, account, tick, policy) -> Outcome, at the last tick.
+    account: a record of the account's structure, of reals; records may nest.
+    policy: (shape) -> a record of the policy's structure, of reals.
+    pack: (spec, simulation, shape) -> that record's numbers; by default those of the built-in.
+    """
+
+    name: str
+    open: Callable[[Ops, contract.Features, Any], Any] = policy_open
+    step: Callable[[Ops, contract.Features, Any, contract.Tick, Any], Any] = policy_step
+    close: Callable[[Ops, contract.Features, Any, contract.Tick, Any], contract.Outcome] = (
+        policy_close
+    )
+    account: Any = NO_ACCOUNT
+    policy: PolicyTemplate = pair_policy
+    pack: Pack | None = None
+
+
+_known = {PAIR: Rules(PAIR)}
+
+
+def register(rules: Rules) -> Rules:
+    """Make rules known by their name; return them.
+
+    Raises ValueError if the name stands for other rules: compiled code is kept by name.
+    """
+    if _known.setdefault(rules.name, rules) != rules:
+        raise ValueError(f"rules {rules.name!r} are registered already, with other functions")
+    return rules
+
+
+def rules_of(shape: contract.Shape) -> Rules:
+    """The rules of a shape of code.
+
+    Raises KeyError, naming those that are known, if nothing is registered by its name.
+    """
+    if shape.rules not in _known:
+        raise KeyError(f"no rules named {shape.rules!r}; registered: {', '.join(sorted(_known))}")
+    return _known[shape.rules]
