@@ -1,7 +1,8 @@
 """The records that market, policy and backends exchange. Field order is memory layout.
 
 Every record is a NamedTuple of scalars (or of arrays, or of a tracer's symbols: the steps
-do not care). F marks a real number, U a 32-bit unsigned integer. Notionals, equity and
+do not care). F marks a real number, U a 32-bit unsigned integer, T a table of
+reals. Notionals, equity and
 costs are in units of starting equity.
 """
 
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 F: TypeAlias = Any
 U: TypeAlias = Any
+T: TypeAlias = Any
 
 
 class Tick(NamedTuple):
@@ -24,18 +26,18 @@ class Tick(NamedTuple):
     return_b: F
     noise_a: F  # execution noise: a normal with the step's standard deviation
     noise_b: F
-    variance_a: F  # of the step's diffusive return, conditional on the regime
+    variance_a: F  # of the step's diffusive return, given regime and mixing variable
     covariance: F
     variance_b: F
     bridge: F  # Exp(1), shared by every policy: decides hits between step ends
     slippage_multiplier: F
-    regime: F  # index of the regime in force during the step
-    correlation_regime: F
-    reserved_1: F
-    reserved_2: F
-    reserved_3: F
-    reserved_4: F
-    reserved_5: F
+    state: F  # chains and events of the step, packed: `ticks.py`
+    funding_a: F  # the rate that leg a's holder would pay now; paid where funding is due
+    funding_b: F
+    mispricing: F  # the part of return_b that the mispricing made
+    z: F  # the signal: noisy mispricing in units of its standard deviation
+    trend: F  # volatility over its long-run value, with the sign of the trend
+    mark_b: F  # leg b's mark price over its traded price, less 1
 
 
 class Tier(NamedTuple):
@@ -139,16 +141,58 @@ class Outcome(NamedTuple):
     trade_downside: F
 
 
-class Regime(NamedTuple):
-    """One regime in kernel units (per step)."""
+class Jump(NamedTuple):
+    """Joint jumps of both legs: at most one a step."""
 
-    drift_a: F  # of the log-return: (mu - sigma^2 / 2) * step
+    probability: U  # of a jump in a step, in units of 2^-31
+    mean_a: F  # of the log-jump
+    mean_b: F
+    std_a: F
+    std_b: F
+    correlation: F
+
+
+class LegJump(NamedTuple):
+    """Jumps of one leg alone."""
+
+    probability: U
+    mean: F
+    std: F
+
+
+class Component(NamedTuple):
+    """One Ornstein-Uhlenbeck component of the mispricing."""
+
+    decay: F  # over one step
+    kick: F  # standard deviation of a step's noise
+    std: F  # stationary, without spikes
+    spike_probability: U
+    spike_std: F
+
+
+class Premium(NamedTuple):
+    """The premium index of one leg, an Ornstein-Uhlenbeck process."""
+
+    mean: F
+    decay: F
+    kick: F
+    std: F
+
+
+class Regime(NamedTuple):
+    """One regime in kernel units (per step). Tuples are empty where a feature is off."""
+
+    drift_a: F  # of the log-return: (mu - sigma^2 / 2) * step, less the jumps' compensation
     drift_b: F
     deviation_a: F  # sigma * sqrt(step)
     deviation_b: F
     correlation: F
     own_correlation: F  # 1 if `correlation` overrides the correlation chain
     slippage_multiplier: F
+    jumps: tuple[Jump, ...]  # none or one
+    leg_jumps: tuple[LegJump, ...]  # none, or leg a's and leg b's
+    mispricing: tuple[Component, ...]
+    premium: tuple[Premium, ...]  # none, or leg a's and leg b's
     next: tuple[U, ...]  # cumulative probabilities of the next state, in units of 2^-31
     start: U  # cumulative probability of starting here or before
 
@@ -161,11 +205,55 @@ class CorrelationRegime(NamedTuple):
     start: U
 
 
+class FundingRegime(NamedTuple):
+    """One state of the chain that carries only the premium indices."""
+
+    premium: tuple[Premium, ...]
+    next: tuple[U, ...]
+    start: U
+
+
+class FundingRule(NamedTuple):
+    """How venues make a funding rate of a premium index."""
+
+    interval: F  # steps
+    interest: F  # per interval
+    clamp: F
+
+
+class Signals(NamedTuple):
+    """Half-lives and scales of what a strategy sees."""
+
+    decay: F  # of the moving averages, over one step
+    variance: F  # long-run variance of a step's mean return
+    scale: F  # 1 / sd(x)
+    noise: F  # in units of sd(x)
+    noise_decay: F
+    noise_kick: F  # sqrt(1 - noise_decay^2)
+
+
+class Shock(NamedTuple):
+    """A return that every path has, spread evenly over steps [start, end)."""
+
+    start: U
+    end: U
+    return_a: F  # log-return a step
+    return_b: F
+    regime: F  # the regime forced meanwhile, -1 for none
+
+
 class Market(NamedTuple):
-    """One market point in kernel units."""
+    """One market point in kernel units. Tuples are empty where a feature is off."""
 
     regimes: tuple[Regime, ...]
     correlation_regimes: tuple[CorrelationRegime, ...]
+    funding_regimes: tuple[FundingRegime, ...]
+    tail_interval: F  # steps
+    tails: T  # the mixing variable of every regime by tail probability: `tails.py`
+    funding: FundingRule
+    signals: Signals
+    shocks: tuple[Shock, ...]
+    mark_decay: F
 
 
 class MarketState(NamedTuple):
@@ -173,8 +261,20 @@ class MarketState(NamedTuple):
 
     regime: F
     correlation_regime: F
+    funding_regime: F
     price_a: F  # over the price at time 0
     price_b: F
+    tail_word: F  # tail probability of the mixing variable, in units of 2^-32
+    tail_wait: F  # steps to the next
+    x_1: F  # mispricing components, in log units
+    x_2: F
+    noise: F  # of the signal, in units of its own standard deviation
+    premium_a: F
+    premium_b: F
+    funding_wait: F  # steps to the next payment
+    variance: F  # moving averages of the legs' mean return
+    drift: F
+    mark: F  # smoothed mispricing
 
 
 class Draw(NamedTuple):
@@ -193,6 +293,11 @@ class Features(NamedTuple):
     latency: bool = True
     interval: bool = True
     rolls: bool = True
+    tails: bool = False
+    funding: bool = False
+    signals: bool = False  # vol_ratio and trend
+    spread: bool = False  # z
+    mark: bool = False
 
 
 class Shape(NamedTuple):
@@ -201,6 +306,10 @@ class Shape(NamedTuple):
     features: Features = Features()
     regimes: int = 1
     correlation_regimes: int = 0
+    funding_regimes: int = 0
+    jumps: int = 0  # 1 if any regime has joint jumps
+    leg_jumps: int = 0  # 2 if any leg jumps alone
+    mispricing: int = 0  # components
+    shocks: int = 0
     venues: int = 1
     tiers: int = 1
-    rules: str = "pair"  # a name in `rules.py`

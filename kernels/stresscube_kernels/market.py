@@ -1,30 +1,64 @@
 """The market step: one step of one path, from random numbers to a tick. Written once.
 
-Two legs follow geometric Brownian motions whose volatilities and drifts switch with a
-Markov chain of regimes, and whose correlation may switch with a slower chain of its own.
+Two legs follow geometric Brownian motions (or a Student-t mixture of them) whose volatilities
+and drifts switch with a Markov chain of regimes, and whose correlation may switch with a slower
+chain of its own. Around them: jumps, a mispricing of leg b, premium indices, signals, shocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from . import philox, special
-from .contract import Draw, Features, Market, MarketState, Regime, Tick
+from . import funding, jumps, mispricing, philox, signals, special, tails, ticks
+from .switching import pick, row, starts, switch
+from .contract import Draw, Features, Market, MarketState, Premium, Regime, Tick
 from .ops import Ops
 
 
 def market_start(ops: Ops, features: Features, market: Market, draw: Draw) -> MarketState:
     """The state of a path at time 0; draw.step must be 0."""
-    regime, correlation_regime, _, _ = philox.words(ops, draw, philox.BLOCK_START)
-    one = ones(ops, draw)
+    word, word_correlation, word_funding, word_noise = philox.words(ops, draw, philox.BLOCK_START)
+    words_x = philox.words(ops, draw, philox.BLOCK_START_SPREAD)
+    words_premium = philox.words(ops, draw, philox.BLOCK_START_FUNDING)
+    zero = ops.u2f(draw.path ^ draw.path)  # in the shape of the paths, for arrays
+    one = zero + 1.0
+    regime = zero + switch(ops, word, starts(market.regimes))
+    funding_regime = zero + switch(ops, word_funding, starts(market.funding_regimes))
+    here = regime_at(ops, market, regime, zero)
+    x = [c.std * special.normal(ops, w) for c, w in zip(here.mispricing, words_x, strict=False)]
+    premium = [
+        p.mean + p.std * special.normal(ops, w)
+        for p, w in zip(premium_at(ops, market, here, funding_regime), words_premium, strict=False)
+    ]
+    x_1, x_2 = [*x, zero, zero][:2]
+    premium_a, premium_b = [*premium, zero, zero][:2]
     return MarketState(
-        regime=one * switch(ops, regime, starts(market.regimes)),
-        correlation_regime=one
-        * switch(ops, correlation_regime, starts(market.correlation_regimes)),
+        regime=regime,
+        correlation_regime=zero + switch(ops, word_correlation, starts(market.correlation_regimes)),
+        funding_regime=funding_regime,
         price_a=one,
         price_b=one,
+        tail_word=one,
+        tail_wait=zero,
+        x_1=zero + x_1,
+        x_2=zero + x_2,
+        noise=special.normal(ops, word_noise) if features.spread else zero,
+        premium_a=zero + premium_a,
+        premium_b=zero + premium_b,
+        funding_wait=zero + market.funding.interval,
+        variance=zero + market.signals.variance,
+        drift=zero,
+        mark=zero + x_1 + x_2,
     )
+
+
+class Shocked(NamedTuple):
+    """What the shocks do to a step."""
+
+    return_a: Any
+    return_b: Any
+    regime: Any
+    active: Any
 
 
 def market_step(
@@ -32,97 +66,201 @@ def market_step(
 ) -> tuple[MarketState, Tick]:
     """One step: the tick that policies read, and the state for the next step."""
     word_a, word_b, word_bridge, word_regime = philox.words(ops, draw, philox.BLOCK_DIFFUSION)
-    noise_a, noise_b, word_correlation, _ = philox.words(ops, draw, philox.BLOCK_EXECUTION)
-    regime = regime_in_force(ops, market, state)
-    root = ops.sqrt(1.0 - regime.correlation * regime.correlation)
+    noise_a, noise_b, word_correlation, word_funding = philox.words(
+        ops, draw, philox.BLOCK_EXECUTION
+    )
+    shocked = shock(ops, market, state, draw)
+    here = regime_at(ops, market, shocked.regime, state.correlation_regime)
+    state, mixing = mix(ops, features, market, state, shocked.regime, draw)
+    state, moved, events = move_spread(ops, market, state, here, draw)
+    jumped = jump(ops, here, draw)
 
-    def correlated(first: Any, second: Any) -> tuple[Any, Any]:
-        z_a, z_2 = special.normal(ops, first), special.normal(ops, second)
-        z_b = regime.correlation * z_a + root * z_2
-        return regime.deviation_a * z_a, regime.deviation_b * z_b
+    deviation_a, deviation_b = here.deviation_a * mixing, here.deviation_b * mixing
+    root = ops.sqrt(1.0 - here.correlation * here.correlation)
+    z_a, z_2 = special.normal(ops, word_a), special.normal(ops, word_b)
+    diffusion_a = deviation_a * z_a
+    diffusion_b = deviation_b * (here.correlation * z_a + root * z_2)
+    return_a = special.expm1(ops, here.drift_a + diffusion_a + jumped.leg_a + shocked.return_a)
+    log_b = here.drift_b + diffusion_b + jumped.leg_b + shocked.return_b
+    return_b = special.expm1(ops, log_b + moved)
+    fair_b = special.expm1(ops, log_b) if market.regimes[0].mispricing else return_b
 
-    diffusion_a, diffusion_b = correlated(word_a, word_b)
-    execution_a, execution_b = correlated(noise_a, noise_b)
-    return_a = special.expm1(ops, regime.drift_a + diffusion_a)
-    return_b = special.expm1(ops, regime.drift_b + diffusion_b)
+    # What is not shared with leg a: the legs' own part of b, and the mispricing's noise.
+    own_b = deviation_b * root
+    own_b = ops.sqrt(own_b * own_b + events.variance) if here.mispricing else own_b
+    e_a, e_2 = special.normal(ops, noise_a), special.normal(ops, noise_b)
+    execution_b = deviation_b * here.correlation * e_a + own_b * e_2
+
+    state = see(ops, features, market, state, return_a, return_b)
+    state, due = fund(ops, features, market, state, here, draw)
+    happened = ops.fmax(ops.fmax(jumped.happened, events.spiked), shocked.active)
+    x = state.x_1 + state.x_2
+    rates = [
+        funding.rate(ops, market.funding, p) if features.funding else 0.0
+        for p in (state.premium_a, state.premium_b)
+    ]
     tick = Tick(
         return_a=return_a,
         return_b=return_b,
-        noise_a=execution_a if features.latency else 0.0,
+        noise_a=deviation_a * e_a if features.latency else 0.0,
         noise_b=execution_b if features.latency else 0.0,
-        variance_a=regime.deviation_a * regime.deviation_a,
-        covariance=regime.correlation * regime.deviation_a * regime.deviation_b,
-        variance_b=regime.deviation_b * regime.deviation_b,
+        variance_a=deviation_a * deviation_a,
+        covariance=here.correlation * deviation_a * deviation_b,
+        variance_b=deviation_b * deviation_b + events.variance,
         bridge=special.exponential(ops, word_bridge) if features.bridge else 0.0,
-        slippage_multiplier=regime.slippage_multiplier,
-        regime=state.regime,
-        correlation_regime=state.correlation_regime,
-        reserved_1=0.0,
-        reserved_2=0.0,
-        reserved_3=0.0,
-        reserved_4=0.0,
-        reserved_5=0.0,
+        slippage_multiplier=here.slippage_multiplier,
+        state=ticks.pack(
+            shocked.regime, state.correlation_regime, state.funding_regime, due, happened
+        ),
+        funding_a=rates[0],
+        funding_b=rates[1],
+        mispricing=return_b - fair_b if here.mispricing else 0.0,
+        z=signals.spread(market.signals, x, state.noise) if features.spread else 0.0,
+        trend=signals.trend(ops, market.signals, state.variance, state.drift)
+        if features.signals
+        else 0.0,
+        mark_b=special.expm1(ops, state.mark - x) if features.mark else 0.0,
     )
-    next_state = MarketState(
+    return state._replace(
         regime=switch(ops, word_regime, row(ops, state.regime, market.regimes)),
         correlation_regime=switch(
-            ops,
-            word_correlation,
-            row(ops, state.correlation_regime, market.correlation_regimes),
+            ops, word_correlation, row(ops, state.correlation_regime, market.correlation_regimes)
+        ),
+        funding_regime=switch(
+            ops, word_funding, row(ops, state.funding_regime, market.funding_regimes)
         ),
         price_a=state.price_a + state.price_a * return_a,
         price_b=state.price_b + state.price_b * return_b,
+    ), tick
+
+
+def regime_at(ops: Ops, market: Market, regime: Any, correlation_regime: Any) -> Regime:
+    """The numbers of the regime in force, its correlation resolved."""
+
+    def at(*parts: Any) -> Any:
+        first = parts[0]
+        if not isinstance(first, tuple):
+            return pick(ops, regime, parts)
+        children = [at(*column) for column in zip(*parts, strict=True)]
+        return type(first)(*children) if hasattr(first, "_fields") else tuple(children)
+
+    numbers = [r._replace(next=(), start=r.start) for r in market.regimes]
+    here: Regime = at(*numbers)
+    if not market.correlation_regimes:
+        return here
+    chained = pick(ops, correlation_regime, [c.correlation for c in market.correlation_regimes])
+    own = here.own_correlation > 0.5
+    return here._replace(correlation=ops.where(own, here.correlation, chained))
+
+
+def premium_at(
+    ops: Ops, market: Market, here: Regime, funding_regime: Any
+) -> tuple[Premium, ...]:
+    """The premium indices' numbers: the funding chain's where there is one."""
+    if not market.funding_regimes:
+        return here.premium
+    states = [state.premium for state in market.funding_regimes]
+    return tuple(
+        Premium(*(pick(ops, funding_regime, numbers) for numbers in zip(*leg, strict=True)))
+        for leg in zip(*states, strict=True)
     )
-    return next_state, tick
 
 
-def regime_in_force(ops: Ops, market: Market, state: MarketState) -> Regime:
-    """The numbers of the path's regime, its correlation resolved."""
-
-    def of(name: str) -> Any:
-        return pick(ops, state.regime, [getattr(r, name) for r in market.regimes])
-
-    correlation = of("correlation")
-    if market.correlation_regimes:
-        chained = pick(
-            ops, state.correlation_regime, [c.correlation for c in market.correlation_regimes]
-        )
-        correlation = ops.where(of("own_correlation") > 0.5, correlation, chained)
-    plain = ("drift_a", "drift_b", "deviation_a", "deviation_b", "slippage_multiplier")
-    return market.regimes[0]._replace(correlation=correlation, **{name: of(name) for name in plain})
-
-
-def pick(ops: Ops, index: Any, values: Sequence[Any]) -> Any:
-    """values[index] for a real index, by selection: no gather, so it vectorises."""
-    chosen = values[0]
-    for k, value in enumerate(values[1:], start=1):
-        chosen = ops.where(index > k - 0.5, value, chosen)
-    return chosen
+def shock(ops: Ops, market: Market, state: MarketState, draw: Draw) -> Shocked:
+    """The log-returns of the shocks in force, and the regime that they impose."""
+    return_a: Any = 0.0
+    return_b: Any = 0.0
+    active: Any = 0.0
+    regime = state.regime
+    for hit in market.shocks:
+        on = (draw.step >= hit.start) & (draw.step < hit.end)
+        return_a = return_a + ops.where(on, hit.return_a, 0.0)
+        return_b = return_b + ops.where(on, hit.return_b, 0.0)
+        regime = ops.where(on & (hit.regime > -0.5), hit.regime, regime)
+        active = ops.where(on, 1.0, active)
+    return Shocked(return_a, return_b, regime, active)
 
 
-def row(ops: Ops, state: Any, states: Sequence[Any]) -> list[Any]:
-    """The cumulative transition probabilities out of the current state."""
-    return [pick(ops, state, [s.next[k] for s in states]) for k in range(len(states) - 1)]
+def mix(
+    ops: Ops, features: Features, market: Market, state: MarketState, regime: Any, draw: Draw
+) -> tuple[MarketState, Any]:
+    """The root of the mixing variable in force; 1 where returns are Gaussian."""
+    if not features.tails:
+        return state, 1.0
+    word = philox.words(ops, draw, philox.BLOCK_TAILS)[0]
+    interval = market.tail_interval
+    tail_word, wait = tails.step(state.tail_word, state.tail_wait, word, interval, ops)
+    offsets = [ops.u32(k * tails.ENTRIES) for k in range(len(market.regimes))]
+    variable = tails.mixing(ops, market.tails, tail_word, pick(ops, regime, offsets))
+    return state._replace(tail_word=tail_word, tail_wait=wait), ops.sqrt(variable)
 
 
-def starts(states: Sequence[Any]) -> list[Any]:
-    """The cumulative probabilities of the state at time 0."""
-    return [s.start for s in states[:-1]]
+def move_spread(
+    ops: Ops, market: Market, state: MarketState, here: Regime, draw: Draw
+) -> tuple[MarketState, Any, mispricing.Moved]:
+    """Move the mispricing: its change over the step, and what the step did to it."""
+    if not here.mispricing:
+        return state, 0.0, mispricing.Moved((), 0.0, 0.0)
+    noise = philox.words(ops, draw, philox.BLOCK_SPREAD)
+    spikes = philox.words(ops, draw, philox.BLOCK_SPIKES)
+    before = (state.x_1, state.x_2)
+    events = mispricing.move(ops, here.mispricing, before, noise[:2], spikes)
+    x_1, x_2 = [*events.components, state.x_2][:2]
+    change = (x_1 - state.x_1) + (x_2 - state.x_2)
+    unit = special.normal(ops, noise[2])
+    return (
+        state._replace(
+            x_1=x_1,
+            x_2=x_2,
+            noise=market.signals.noise_decay * state.noise + market.signals.noise_kick * unit,
+            mark=market.mark_decay * state.mark + (1.0 - market.mark_decay) * (x_1 + x_2),
+        ),
+        change,
+        events,
+    )
 
 
-def switch(ops: Ops, word: Any, cumulative: Sequence[Any]) -> Any:
-    """The state a random word falls in: how many cumulative probabilities it reaches.
+def jump(ops: Ops, here: Regime, draw: Draw) -> jumps.Jumped:
+    """The jumps of the step."""
+    made = jumps.Jumped(0.0, 0.0, 0.0)
+    if here.jumps:
+        made = jumps.joint(ops, here.jumps[0], philox.words(ops, draw, philox.BLOCK_JUMPS))
+    if not here.leg_jumps:
+        return made
+    alone = jumps.alone(ops, here.leg_jumps, philox.words(ops, draw, philox.BLOCK_LEG_JUMPS))
+    return jumps.Jumped(
+        made.leg_a + alone.leg_a,
+        made.leg_b + alone.leg_b,
+        ops.fmax(made.happened, alone.happened),
+    )
 
-    The comparison is between integers, so every backend and precision takes the same switches;
-    31 bits of the word are used, so that probabilities 0 and 1 are exact.
-    """
-    high = word >> ops.u32(1)
-    reached: Any = 0.0
-    for threshold in cumulative:
-        reached = reached + ops.where(high < threshold, 0.0, 1.0)
-    return reached
+
+def see(
+    ops: Ops, features: Features, market: Market, state: MarketState, return_a: Any, return_b: Any
+) -> MarketState:
+    """Update the moving averages with the step's mean return."""
+    if not features.signals:
+        return state
+    mean_return = 0.5 * (return_a + return_b)
+    variance, drift = signals.averages(market.signals, state.variance, state.drift, mean_return)
+    return state._replace(variance=variance, drift=drift)
 
 
-def ones(ops: Ops, draw: Draw) -> Any:
-    """1.0 in the shape of the paths, for the numpy oracle's arrays."""
-    return ops.u2f(draw.path ^ draw.path) + 1.0
+def fund(
+    ops: Ops, features: Features, market: Market, state: MarketState, here: Regime, draw: Draw
+) -> tuple[MarketState, Any]:
+    """Move the premium indices; 1 where funding is due at the step's end."""
+    if not features.funding:
+        return state, 0.0
+    words = philox.words(ops, draw, philox.BLOCK_FUNDING)
+    legs = premium_at(ops, market, here, state.funding_regime)
+    wait = state.funding_wait - 1.0
+    due = wait < 0.5
+    return (
+        state._replace(
+            premium_a=funding.move(ops, legs[0], state.premium_a, words[0]),
+            premium_b=funding.move(ops, legs[1], state.premium_b, words[1]),
+            funding_wait=ops.where(due, market.funding.interval, wait),
+        ),
+        ops.where(due, 1.0, 0.0),
+    )

@@ -19,8 +19,16 @@ ROUNDS = 10
 # The one table of blocks: four words each. A number keeps its block for ever, so that
 # switching a feature on or off shifts no other feature's numbers.
 BLOCK_DIFFUSION = 0  # words: leg a, leg b, bridge, regime switch
-BLOCK_EXECUTION = 1  # words: leg a, leg b, correlation switch, (funding switch)
-BLOCK_START = 15  # at step 0; words: regime, correlation regime
+BLOCK_EXECUTION = 1  # words: leg a, leg b, correlation switch, funding switch
+BLOCK_JUMPS = 2  # words: occurrence, leg a, leg b
+BLOCK_LEG_JUMPS = 3  # words: occurrence and size of leg a, of leg b
+BLOCK_SPREAD = 4  # words: noise of the first and second component, of the signal
+BLOCK_SPIKES = 5  # words: occurrence and size of the first component, of the second
+BLOCK_FUNDING = 6  # words: premium of leg a, of leg b
+BLOCK_TAILS = 7  # words: mixing variable
+BLOCK_START_FUNDING = 13  # at step 0; words: premium of leg a, of leg b
+BLOCK_START_SPREAD = 14  # at step 0; words: first and second component
+BLOCK_START = 15  # at step 0; words: regime, correlation regime, funding regime, signal noise
 
 
 def philox(ops: Ops, counter: tuple[Any, Any, Any, Any], key: tuple[Any, Any]) -> tuple[Any, ...]:

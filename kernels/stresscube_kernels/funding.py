@@ -1,0 +1,28 @@
+"""Perpetual funding: premium indices, and the exchanges' rule that makes rates of them.
+
+The rule is the one that Binance and its followers publish: rate = P + clamp(I - P, +-clamp),
+with P the average premium and I the interest, then the venue's cap.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import special
+from .contract import FundingRule, Premium
+from .ops import Ops
+
+
+def move(ops: Ops, premium: Premium, value: Any, word: Any) -> Any:
+    """One step of a premium index."""
+    return (
+        premium.mean
+        + premium.decay * (value - premium.mean)
+        + premium.kick * special.normal(ops, word)
+    )
+
+
+def rate(ops: Ops, rule: FundingRule, premium: Any) -> Any:
+    """The rate per interval. The clamp makes the point mass at the interest rate."""
+    away = rule.interest - premium
+    return premium + ops.fmax(ops.fmin(away, rule.clamp), -rule.clamp)
