@@ -55,6 +55,7 @@ class Venue(NamedTuple):
     latency: F  # as a fraction of the step
     latency_root: F  # sqrt(latency * (1 - latency))
     liquidation_fee: F
+    funding_cap: F
     tiers: tuple[Tier, ...]
 
 
@@ -63,10 +64,21 @@ class Policy(NamedTuple):
 
     hedge_ratio: F
     leg_share: F  # 1 / (1 + hedge_ratio): leg a's share of gross notional
-    leverage: F  # after the venue's cap
+    raised_ratio: F  # the ratio and leg a's share while a bias favours leg b
+    raised_share: F
+    lowered_ratio: F  # and while it favours leg a
+    lowered_share: F
+    leverage: F  # after the venue's cap and the sizing correlation
     rebalance_threshold: F
     rebalance_interval: F
     holding: F
+    side: F  # 0: long leg a, 1: the spread decides, 2: funding decides
+    entry_z: F
+    exit_z: F
+    bias_trigger: F
+    by_equity: F  # 1: drift is measured against equity, 0: against the hedge
+    to_leverage: F  # 1: a rebalance restores leverage, 0: keeps gross notional
+    nets: F  # 1: a roll pays the difference, 0: both turns
     venues: tuple[Venue, ...]  # one for both legs, or leg a's and leg b's
 
 
@@ -85,6 +97,9 @@ class Account(NamedTuple):
     order_opens: F  # 1 if the order opens a trade
     order_closes: F  # 1 if the order closes the trade
     alive: F  # 1 until liquidation
+    direction: F  # 1: long a and short b, -1: the reverse
+    bias: F  # 1: the long leg is favoured, -1: the short leg, 0: none
+    mark: F  # leg b's mark over its price, less 1, at the last step's end
     hold: F  # steps left in the trade, 0 when flat
     wait: F  # steps to the next interval rebalance
     opened_equity: F  # equity when the trade was opened, before its costs
@@ -92,6 +107,7 @@ class Account(NamedTuple):
     lived: F  # steps begun alive
     pnl_a: F
     pnl_b: F
+    pnl_mispricing: F  # the part of pnl_b that the mispricing made
     fees: F
     slippage: F
     funding: F
@@ -125,6 +141,7 @@ class Outcome(NamedTuple):
     deficit: F
     pnl_a: F
     pnl_b: F
+    pnl_mispricing: F
     fees: F
     slippage: F
     funding: F
@@ -293,11 +310,19 @@ class Features(NamedTuple):
     latency: bool = True
     interval: bool = True
     rolls: bool = True
+    mispricing: bool = False
     tails: bool = False
     funding: bool = False
     signals: bool = False  # vol_ratio and trend
     spread: bool = False  # z
     mark: bool = False
+    events: bool = False  # jumps, spikes or shocks
+    spread_side: bool = False  # some policy trades the spread
+    funding_side: bool = False
+    bias: bool = False
+    by_equity: bool = False
+    to_leverage: bool = False
+    nets: bool = False
 
 
 class Shape(NamedTuple):

@@ -12,16 +12,18 @@ class Margin(NamedTuple):
     """What an account must keep, and each leg's marginal rate."""
 
     required: Any
+    unrealised: Any  # what leg b's mark adds to equity at traded prices
     rate_a: Any
     rate_b: Any
 
 
-def margin(ops: Ops, policy: Policy, notional_a: Any, notional_b: Any) -> Margin:
-    """Maintenance margin of two legs, each on its venue's tiers."""
+def margin(ops: Ops, policy: Policy, notional_a: Any, notional_b: Any, mark_b: Any) -> Margin:
+    """Maintenance margin of two legs, each on its venue's tiers, leg b at its mark price."""
     tiers_a, tiers_b = policy.venues[0].tiers, policy.venues[-1].tiers
+    unrealised = notional_b * mark_b
     required_a, rate_a = tiered(ops, tiers_a, ops.fabs(notional_a))
-    required_b, rate_b = tiered(ops, tiers_b, ops.fabs(notional_b))
-    return Margin(required_a + required_b, rate_a, rate_b)
+    required_b, rate_b = tiered(ops, tiers_b, ops.fabs(notional_b + unrealised))
+    return Margin(required_a + required_b, unrealised, rate_a, rate_b)
 
 
 def tiered(ops: Ops, tiers: tuple[Tier, ...], notional: Any) -> tuple[Any, Any]:
