@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from stresscube_kernels import cpu
 from stresscube_kernels.compiled import Kernels, numba_kernels
 from stresscube_kernels.contract import Features, Outcome, Shape, Tick

@@ -12,6 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
 from stresscube_kernels import print_cpp, print_numba
 from stresscube_kernels.compiled import CXX_FLAGS
 from stresscube_kernels.ops import NumpyOps, Ops

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from markets import FULL, HOUR, PLAIN, compiled, of, random_job
 from numpy.typing import NDArray
+
+from markets import FULL, HOUR, PLAIN, compiled, of, random_job
 from stresscube_kernels import oracle
 from stresscube_kernels.compiled import twin_kernels
 from stresscube_kernels.contract import Features, Outcome
@@ -80,7 +81,7 @@ def test_the_books_close(backend: str, precision: str, plain: bool) -> None:
 
     @settings(
         max_examples=12, deadline=None, derandomize=True, database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=(HealthCheck.too_slow,),
     )  # fmt: skip
     @given(seed=st.integers(0, 2**40))
     def holds(seed: int) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from markets import DAY, HOUR, driftless, market_shape, slow_states, steady, two_state
 from numpy.typing import NDArray
 from scipy.linalg import expm
+
+from markets import DAY, HOUR, driftless, market_shape, slow_states, steady, two_state
 from stresscube_kernels import chain, view
 from stresscube_kernels.contract import MarketState, Tick
 from stresscube_kernels.oracle import simulate
@@ -60,7 +61,7 @@ def made() -> Tick:
     return ticks(MARKET, RUN, 2000)
 
 
-def stationary_of(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def stationary_of(matrix: Any) -> NDArray[np.float64]:
     """The stationary law, by running the chain for ever."""
     return np.linalg.matrix_power(matrix, 2**20)[0]
 
@@ -107,7 +108,7 @@ def test_first_regime_has_the_stationary_law(made: Tick) -> None:
 
 
 def test_regime_shares(made: Tick) -> None:
-    """The share of time over a path has the variance that the autocovariances of the chain sum to."""
+    """The variance of a path's share of time is the sum of the chain's autocovariances."""
     matrix = expm(chain.generator(THREE) * RUN.step)
     law = stationary_of(matrix)
     paths, steps = made.regime.shape
@@ -143,7 +144,7 @@ def test_durations_are_geometric(made: Tick) -> None:
     """
     matrix = expm(chain.generator(THREE) * RUN.step)
     states = made.regime.astype(int)
-    paths, steps = states.shape
+    steps = states.shape[1]
     stays: list[list[int]] = [[], [], []]
     for path in states:
         ends = np.flatnonzero(np.diff(path)) + 1
@@ -210,7 +211,7 @@ def test_moments_of_each_regime(made: Tick, noise: bool) -> None:
         rho = regime.correlation
         assert rho is not None
         # standard error of a normal sample's correlation
-        assert abs(np.corrcoef(*pair)[0, 1] - rho) < K * (1 - rho**2) / n**0.5
+        assert abs(np.corrcoef(pair[0], pair[1])[0, 1] - rho) < K * (1 - rho**2) / n**0.5
 
 
 def test_draws_are_independent(made: Tick) -> None:
@@ -267,6 +268,12 @@ def test_correlation_chain_and_its_override() -> None:
         found = (after[before == k] != k).mean()
         p = 1 - matrix[k, k]
         assert abs(found - p) < K * (p / (before == k).sum()) ** 0.5
+    # and not together: as many steps switch both as independent chains would
+    regimes = expm(chain.generator(two_state((7 * HOUR, 2 * HOUR))) * RUN.step)
+    slow = 1 - np.diag(matrix)[before.astype(int)]
+    both = slow * (1 - np.diag(regimes)[made.regime[:, :-1].astype(int)])
+    together = ((before != after) & (np.diff(made.regime) != 0)).sum()
+    assert abs(together - both.sum()) < K * both.sum() ** 0.5
 
 
 def test_drift_and_variance_of_prices() -> None:

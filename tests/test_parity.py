@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from markets import FULL, PLAIN, compiled, random_job
 from numpy.typing import NDArray
+
+from markets import FULL, PLAIN, compiled, random_job
 from stresscube_kernels import cpu, oracle
 from stresscube_kernels.compiled import Kernels, numba_kernels, twin_kernels
-from stresscube_kernels.contract import Account, MarketState, Outcome, Shape, Tick
+from stresscube_kernels.contract import MarketState, Outcome, Shape, Tick
 from stresscube_kernels.cpu import LANES, lanes, unlaned
 from stresscube_kernels.pack import (
     effective_leverage,
@@ -21,8 +24,9 @@ from stresscube_kernels.pack import (
     pack_policies,
     seed_words,
 )
+from stresscube_kernels.rules import rules_of
 from stresscube_kernels.spec import Job
-from stresscube_kernels.tree import values
+from stresscube_kernels.tree import names, values
 
 PATHS, STEPS, POLICIES = 64, 240, 70
 COMPILERS: dict[str, Callable[[Shape, str], Kernels]] = {
@@ -74,7 +78,9 @@ def compiled_policies(job: Job, shape: Shape, kernels: Kernels, tape: NDArray[An
     """Outcomes [fields, policies, paths] of a given tape."""
     dtype = job.simulation.precision
     policies = lanes(pack_policies(job.policies, job.simulation, shape), np.dtype(dtype))
-    accounts = poisoned(len(tape), len(policies), len(Account._fields) * LANES, dtype=dtype)
+    accounts = poisoned(
+        len(tape), len(policies), len(names(rules_of(shape).account)) * LANES, dtype=dtype
+    )
     outcomes = poisoned(len(tape), len(policies), len(Outcome._fields) * LANES, dtype=dtype)
     tape = np.ascontiguousarray(tape, dtype)
     kernels.policy_open(policies, accounts)
@@ -217,3 +223,23 @@ def test_code_without_unused_features_gives_the_same() -> None:
         packed = pack_policies(made.policies, made.simulation, shape)
         found.append(oracle.run_policies(tape, packed, shape))
     assert np.array_equal(found[0], found[1])
+
+
+CHECK = """
+import numpy as np
+from stresscube_kernels.compiled import twin_kernels
+from stresscube_kernels.contract import Features, Shape
+smallest = np.nextafter(np.zeros(1), 1.0)
+assert (smallest * 1.0 > 0).all()
+twin_kernels(Shape(features=Features(False, False, False, False), regimes=2), "float32")
+assert (smallest * 1.0 > 0).all(), "subnormal numbers have become 0"
+"""
+
+
+@pytest.mark.needs("compiler")
+def test_the_twin_leaves_the_processor_as_it_was() -> None:
+    """Loading it must not switch subnormal numbers off for the rest of the process.
+
+    GCC links start-up code that does so into whatever is linked with -ffast-math.
+    """
+    subprocess.run([sys.executable, "-c", CHECK], check=True)

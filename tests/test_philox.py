@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from printers import by_cpp, by_numba, by_numpy
 from stresscube_kernels import philox
 from stresscube_kernels.contract import Draw

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from printers import by_cpp, by_numba, by_numpy
 from scipy import stats
+
+from printers import by_cpp, by_numba, by_numpy
 from stresscube_kernels import philox, special
 from stresscube_kernels.ops import NumpyOps, Ops
 

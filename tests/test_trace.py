@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from printers import by_cpp, by_numba, by_numpy, program_of
 from stresscube_kernels import print_cpp, print_numba
 from stresscube_kernels.ops import Ops
@@ -221,7 +222,7 @@ def same_as_numpy(found: list[NDArray[Any]], inputs: list[NDArray[Any]], precisi
             assert np.array_equal(ours, theirs), k
         else:
             np.testing.assert_allclose(
-                ours, theirs, rtol=2 * np.finfo(precision).eps, err_msg=str(k)
+                ours, theirs, rtol=2 * float(np.finfo(precision).eps), err_msg=str(k)
             )
 
 
