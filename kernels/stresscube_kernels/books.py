@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .contract import Account, Features, Policy, Tick
+from .decide import Order
 from .ops import Ops
 
 
 class Fill(NamedTuple):
-    """The order filled inside the step."""
+    """What the step's order did."""
 
     held_a: Any  # notionals after the fill, at the step's start prices
     held_b: Any
@@ -22,8 +23,10 @@ class Fill(NamedTuple):
     equity_before: Any  # at the fill, after closing costs, before opening costs
 
 
-def fill(ops: Ops, features: Features, account: Account, tick: Tick, policy: Policy) -> Fill:
-    """Fill the pending order `latency` into the step, at a price on the bridge of the step.
+def fill(
+    ops: Ops, features: Features, account: Account, order: Order, tick: Tick, policy: Policy
+) -> Fill:
+    """Fill the order `latency` into the step, at a price on the bridge of the step.
 
     With r the step's return and l the latency's fraction of it, the price then has moved by
     l r + sqrt(l (1 - l)) zeta, zeta a normal with the step's covariance.
@@ -34,53 +37,53 @@ def fill(ops: Ops, features: Features, account: Account, tick: Tick, policy: Pol
     if features.latency:
         moved_a = venue_a.latency * tick.return_a + venue_a.latency_root * tick.noise_a
         moved_b = venue_b.latency * tick.return_b + venue_b.latency_root * tick.noise_b
-    held_a = account.notional_a + account.order_a
-    held_b = account.notional_b + account.order_b
-    turns = account.order_opens > 0.5
-    if features.nets:
-        turns = turns & (policy.nets < 0.5)
-
-    # An order that opens a trade pays for closing what was held and for opening anew.
+    held_a = account.notional_a + order.leg_a
+    held_b = account.notional_b + order.leg_b
     closed_a = ops.fabs(account.notional_a) * (1.0 + moved_a)
     closed_b = ops.fabs(account.notional_b) * (1.0 + moved_b)
+    traded_a = ops.fabs(order.leg_a) * (1.0 + moved_a)
+    traded_b = ops.fabs(order.leg_b) * (1.0 + moved_b)
+
+    # An order that opens a trade pays for closing what was held and for opening anew, or for the
+    # difference alone, which then is the closing trade's.
+    both = order.opens
+    if features.nets:
+        nets = policy.nets > 0.5
+        closed_a = ops.where(nets, ops.where(order.opens, traded_a, closed_a), closed_a)
+        closed_b = ops.where(nets, ops.where(order.opens, traded_b, closed_b), closed_b)
+        both = both & ~nets
     opened_a = ops.fabs(held_a) * (1.0 + moved_a)
     opened_b = ops.fabs(held_b) * (1.0 + moved_b)
-    traded_a = ops.where(turns, closed_a + opened_a, ops.fabs(account.order_a) * (1.0 + moved_a))
-    traded_b = ops.where(turns, closed_b + opened_b, ops.fabs(account.order_b) * (1.0 + moved_b))
-    # What a netted roll trades is half of one trade's closing and half of the next one's opening:
-    # only the roll's own turn can be told apart, so the closing trade pays all of it.
-    ends_a, ends_b = closed_a, closed_b
-    if features.nets:
-        netted = (account.order_opens > 0.5) & (policy.nets > 0.5)
-        ends_a = ops.where(netted, traded_a, closed_a)
-        ends_b = ops.where(netted, traded_b, closed_b)
+    traded_a = ops.where(both, closed_a + opened_a, traded_a)
+    traded_b = ops.where(both, closed_b + opened_b, traded_b)
 
     slip_a = venue_a.slippage * tick.slippage_multiplier
     slip_b = venue_b.slippage * tick.slippage_multiplier
-    closing_costs = (venue_a.taker_fee + slip_a) * ends_a + (venue_b.taker_fee + slip_b) * ends_b
+    closing_costs = (venue_a.taker_fee + slip_a) * closed_a
+    closing_costs = closing_costs + (venue_b.taker_fee + slip_b) * closed_b
+    moved = account.notional_a * moved_a + account.notional_b * moved_b
     return Fill(
         held_a=held_a,
         held_b=held_b,
-        gain_a=held_a * tick.return_a - account.order_a * moved_a,
-        gain_b=held_b * tick.return_b - account.order_b * moved_b,
+        gain_a=held_a * tick.return_a - order.leg_a * moved_a,
+        gain_b=held_b * tick.return_b - order.leg_b * moved_b,
         gain_mispricing=held_b * tick.mispricing,
         fees=venue_a.taker_fee * traded_a + venue_b.taker_fee * traded_b,
         slippage=slip_a * traded_a + slip_b * traded_b,
         turnover=traded_a + traded_b,
-        equity_before=account.equity
-        + (account.notional_a * moved_a + account.notional_b * moved_b)
-        - closing_costs,
+        equity_before=account.equity + moved - closing_costs,
     )
 
 
-def book_closed_trade(ops: Ops, features: Features, account: Account, filled: Fill) -> Account:
-    """Book the trade that the filled order closed; note the equity at the new one's opening."""
-    opens = account.order_opens > 0.5
-    if features.rolls:
-        closed = (account.order_closes > 0.5) & (account.alive > 0.5)
+def book_closed_trade(
+    ops: Ops, features: Features, account: Account, order: Order, filled: Fill
+) -> Account:
+    """Book the trade that the order closed; note the equity at the new one's opening."""
+    if features.rolls or features.spread_side:
+        closed = order.closes & (account.alive > 0.5)
         account = book_trade(ops, account, closed, filled.equity_before)
     return account._replace(
-        opened_equity=ops.where(opens, filled.equity_before, account.opened_equity)
+        opened_equity=ops.where(order.opens, filled.equity_before, account.opened_equity)
     )
 
 
@@ -100,22 +103,16 @@ def book_trade(ops: Ops, account: Account, closed: Any, equity: Any) -> Account:
     )
 
 
-def pay(ops: Ops, features: Features, account: Account, filled: Fill) -> Account:
+def pay(ops: Ops, features: Features, account: Account, order: Order, filled: Fill) -> Account:
     """Book the step's P&L and costs, unless the account is dead (its shadow has no books)."""
     alive = account.alive
-    rebalances = (
-        (ops.fabs(account.order_a) + ops.fabs(account.order_b) > 0.0)
-        & (account.order_opens < 0.5)
-        & (account.order_closes < 0.5)
-    )
     account = account._replace(
         pnl_a=account.pnl_a + alive * filled.gain_a,
         pnl_b=account.pnl_b + alive * filled.gain_b,
         fees=account.fees + alive * filled.fees,
         slippage=account.slippage + alive * filled.slippage,
         turnover=account.turnover + alive * filled.turnover,
-        rebalances=account.rebalances + ops.where(rebalances, alive, 0.0),
-        lived=account.lived + alive,
+        rebalances=account.rebalances + ops.where(order.rebalances, alive, 0.0),
     )
     if features.mispricing:
         gain = alive * filled.gain_mispricing

@@ -32,11 +32,11 @@ class Tick(NamedTuple):
     bridge: F  # Exp(1), shared by every policy: decides hits between step ends
     slippage_multiplier: F
     state: F  # chains and events of the step, packed: `ticks.py`
-    funding_a: F  # the rate that leg a's holder would pay now; paid where funding is due
+    funding_a: F  # the rate that leg a's holder is to pay: predicted, and paid where it is due
     funding_b: F
     mispricing: F  # the part of return_b that the mispricing made
-    z: F  # the signal: noisy mispricing in units of its standard deviation
-    trend: F  # volatility over its long-run value, with the sign of the trend
+    z: F  # the signal at the step's start: noisy mispricing over its standard deviation
+    trend: F  # at the step's start: volatility over its long-run value, signed by the trend
     mark_b: F  # leg b's mark price over its traded price, less 1
 
 
@@ -91,20 +91,16 @@ class Account(NamedTuple):
 
     notional_a: F  # signed
     notional_b: F
-    order_a: F  # decided, not yet filled; notional at the decision price
-    order_b: F
     equity: F
-    order_opens: F  # 1 if the order opens a trade
-    order_closes: F  # 1 if the order closes the trade
     alive: F  # 1 until liquidation
     direction: F  # 1: long a and short b, -1: the reverse
     bias: F  # 1: the long leg is favoured, -1: the short leg, 0: none
     mark: F  # leg b's mark over its price, less 1, at the last step's end
-    hold: F  # steps left in the trade, 0 when flat
-    wait: F  # steps to the next interval rebalance
+    until: F  # number of the step at whose start the trade is over, 0 when flat
+    next_rebalance: F  # number of the step at whose start the interval is due
     opened_equity: F  # equity when the trade was opened, before its costs
     kept: F  # what a liquidation left
-    lived: F  # steps begun alive
+    liquidated_at: F  # number of the step, from 1; 0 while it never happened
     pnl_a: F
     pnl_b: F
     pnl_mispricing: F  # the part of pnl_b that the mispricing made

@@ -1,4 +1,4 @@
-"""The decision at a step's end: close, open, rebalance, and the order that does it."""
+"""The decision at a step's start: close, open, rebalance, and the order that does it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from .contract import Account, Features, Policy, Tick
 from .ops import Ops
 
 
+class Order(NamedTuple):
+    """What is to be filled inside the step."""
+
+    leg_a: Any  # notional at the decision price
+    leg_b: Any
+    opens: Any  # whether it opens a trade (b)
+    closes: Any  # whether it closes one (b)
+    rebalances: Any  # whether it rebalances one (b)
+
+
+NOTHING = Order(0.0, 0.0, opens=False, closes=False, rebalances=False)
+
+
 class Hedge(NamedTuple):
     """The target of a position: |N_b| / |N_a|, and leg a's share of gross notional."""
 
@@ -15,87 +28,108 @@ class Hedge(NamedTuple):
     share: Any
 
 
-def decide(
-    ops: Ops, features: Features, account: Account, tick: Tick | None, policy: Policy
-) -> Account:
-    """The order for the next step: close at expiry or exit, open when flat, else rebalance.
+class Intent(NamedTuple):
+    """What the rules ask for, before sizes."""
 
-    A dead account's shadow closes and rebalances but opens nothing. At time 0 there is no tick
-    yet, and a policy whose side is decided by a signal waits for the first one.
+    opens: Any
+    closes: Any
+    rebalances: Any
+    clock: Any  # whether the rebalance interval is due
+    turned: Any  # whether the bias was latched or released
+    direction: Any
+    bias: Any
+    hedge: Hedge
+
+
+def acts(
+    ops: Ops, features: Features, account: Account, now: Any, tick: Tick, policy: Policy
+) -> Any:
+    """Whether the account does anything at the start of this step (b)."""
+    intent = intend(ops, features, account, now, tick, policy)
+    return intent.opens | intent.closes | intent.rebalances | intent.turned
+
+
+def decide(
+    ops: Ops, features: Features, account: Account, now: Any, tick: Tick, policy: Policy
+) -> tuple[Account, Order]:
+    """The order of this step: close at expiry or exit, open when flat, else rebalance.
+
+    A dead account's shadow closes and rebalances but opens nothing.
     """
-    flat = account.hold < 0.5
-    ends = flat
-    closes: Any = None
+    intent = intend(ops, features, account, now, tick, policy)
+    opens, hedge = intent.opens, intent.hedge
+    gross = ops.fabs(account.notional_a) + ops.fabs(account.notional_b)
+    resized = opens | (policy.to_leverage > 0.5) if features.to_leverage else opens
+    size = ops.where(resized, policy.leverage * account.equity, gross)
+    size = size * hedge.share * intent.direction
+    moves = opens | intent.rebalances
+    leg_a = ops.where(moves, size - account.notional_a, 0.0)
+    leg_b = ops.where(moves, -(hedge.ratio * size) - account.notional_b, 0.0)
+    until = ops.where(opens, now + policy.holding, account.until)
     if features.rolls or features.spread_side:
-        closes = leaves(ops, features, account, tick, policy)
+        only_closes = intent.closes & ~opens
+        leg_a = ops.where(only_closes, -account.notional_a, leg_a)
+        leg_b = ops.where(only_closes, -account.notional_b, leg_b)
+        until = ops.where(only_closes, 0.0, until)
+    account = account._replace(until=until, direction=intent.direction, bias=intent.bias)
+    if features.interval:
+        restarts = opens | (intent.clock & intent.rebalances)
+        due_at = ops.where(restarts, now + policy.rebalance_interval, account.next_rebalance)
+        account = account._replace(next_rebalance=due_at)
+    return account, Order(leg_a, leg_b, opens, intent.closes, intent.rebalances)
+
+
+def intend(
+    ops: Ops, features: Features, account: Account, now: Any, tick: Tick, policy: Policy
+) -> Intent:
+    """Apply the rules in their order: expiry or exit, rebalance, entry."""
+    flat = account.until < 0.5
+    closes: Any = False
+    ends = flat
+    if features.rolls or features.spread_side:
+        closes = leaves(ops, features, account, now, tick, policy)
         ends = flat | closes
     opens = ends & (account.alive > 0.5)
-    signed = features.spread_side or features.funding_side
     direction: Any = 1.0
-    if signed:
+    if features.spread_side or features.funding_side:
         side, enters = choose_side(ops, features, tick, policy)
         opens = opens & enters
         direction = ops.where(opens, side, account.direction)
-        account = account._replace(direction=direction)
-
-    wait = account.wait - 1.0
-    due = False
-    if features.bias and tick is not None:
-        account, due = lean(ops, account, tick, policy)
-    hedge = target(ops, features, account, direction, policy)
-    due = drifted(ops, features, account, hedge, policy) | due
+    bias, turned = lean(ops, features, account, tick, policy)
+    hedge = target(ops, features, bias * direction, policy)
+    clock: Any = False
+    due = drifted(ops, features, account, hedge, policy)
+    if features.bias:
+        due = due | turned
     if features.interval:
-        clock = wait < 0.5
+        clock = now > account.next_rebalance - 0.5
         due = due | clock
-        wait = ops.where(clock | opens, policy.rebalance_interval, wait)
-    moves = opens | (due & ~ends)
-
-    gross = ops.fabs(account.notional_a) + ops.fabs(account.notional_b)
-    resized = opens
-    if features.to_leverage:
-        resized = resized | (policy.to_leverage > 0.5)
-    size = ops.where(resized, policy.leverage * account.equity, gross) * hedge.share * direction
-    order_a = ops.where(moves, size - account.notional_a, 0.0)
-    order_b = ops.where(moves, -(hedge.ratio * size) - account.notional_b, 0.0)
-    hold = ops.where(opens, policy.holding, ops.fmax(account.hold - 1.0, 0.0))
-    if closes is not None:
-        only_closes = closes & ~opens
-        order_a = ops.where(only_closes, -account.notional_a, order_a)
-        order_b = ops.where(only_closes, -account.notional_b, order_b)
-        hold = ops.where(only_closes, 0.0, hold) if features.spread_side else hold
-    return account._replace(
-        order_a=order_a,
-        order_b=order_b,
-        order_opens=ops.where(opens, 1.0, 0.0),
-        order_closes=account.order_closes if closes is None else ops.where(closes, 1.0, 0.0),
-        hold=hold,
-        wait=wait if features.interval else account.wait,
-    )
+    return Intent(opens, closes, due & ~ends, clock, turned, direction, bias, hedge)
 
 
 def leaves(
-    ops: Ops, features: Features, account: Account, tick: Tick | None, policy: Policy
+    ops: Ops, features: Features, account: Account, now: Any, tick: Tick, policy: Policy
 ) -> Any:
     """Whether the trade's holding is over, or its spread has come back (b)."""
-    in_trade = account.hold > 0.5
-    over = in_trade & (account.hold < 1.5)
-    if not features.spread_side or tick is None:
+    in_trade = account.until > 0.5
+    over = in_trade & (now > account.until - 0.5)
+    if not features.spread_side:
         return over
-    by_spread = (policy.side > 0.5) & (policy.side < 1.5)
-    return over | (in_trade & by_spread & (account.direction * tick.z <= policy.exit_z))
+    back = account.direction * tick.z <= policy.exit_z
+    return over | (in_trade & trades_spread(policy) & back)
 
 
-def choose_side(
-    ops: Ops, features: Features, tick: Tick | None, policy: Policy
-) -> tuple[Any, Any]:
+def trades_spread(policy: Policy) -> Any:
+    """Whether the side is decided by the spread (b)."""
+    return (policy.side > 0.5) & (policy.side < 1.5)
+
+
+def choose_side(ops: Ops, features: Features, tick: Tick, policy: Policy) -> tuple[Any, Any]:
     """Which leg a new trade is long (1: leg a), and whether the entry rule holds (b)."""
-    fixed = policy.side < 0.5
-    if tick is None:
-        return 1.0, fixed
-    by_spread = (policy.side > 0.5) & (policy.side < 1.5)
-    side: Any = 1.0
-    enters = fixed | ~fixed
+    side = policy.side * 0.0 + 1.0
+    enters = policy.side > -0.5
     if features.spread_side:
+        by_spread = trades_spread(policy)
         side = ops.where(by_spread & (tick.z < 0.0), -1.0, side)
         enters = ~by_spread | (ops.fabs(tick.z) >= policy.entry_z)
     if features.funding_side:
@@ -104,25 +138,27 @@ def choose_side(
     return side, enters
 
 
-def lean(ops: Ops, account: Account, tick: Tick, policy: Policy) -> tuple[Account, Any]:
-    """Latch or release the directional bias; whether that changed (b).
+def lean(
+    ops: Ops, features: Features, account: Account, tick: Tick, policy: Policy
+) -> tuple[Any, Any]:
+    """The directional bias now, and whether it was just latched or released (b).
 
     Latched when vol_ratio rises above the trigger, in the direction of the trend then: the long
     leg is favoured in a rising market, the short leg in a falling one.
     """
+    if not features.bias:
+        return account.bias, False
     hot = ops.fabs(tick.trend) > policy.bias_trigger
     latched = ops.fabs(account.bias) > 0.5
     trend = ops.where(tick.trend < 0.0, -1.0, 1.0)
     bias = ops.where(hot, ops.where(latched, account.bias, trend), 0.0)
-    changed = ops.fabs(bias - account.bias) > 0.5
-    return account._replace(bias=bias), changed
+    return bias, ops.fabs(bias - account.bias) > 0.5
 
 
-def target(ops: Ops, features: Features, account: Account, direction: Any, policy: Policy) -> Hedge:
+def target(ops: Ops, features: Features, favours_a: Any, policy: Policy) -> Hedge:
     """The hedge that the policy wants now: its own, or leaning to the favoured leg."""
     if not features.bias:
         return Hedge(policy.hedge_ratio, policy.leg_share)
-    favours_a = account.bias * direction
     ratio = ops.where(favours_a > 0.5, policy.lowered_ratio, policy.hedge_ratio)
     share = ops.where(favours_a > 0.5, policy.lowered_share, policy.leg_share)
     return Hedge(
@@ -134,7 +170,7 @@ def target(ops: Ops, features: Features, account: Account, direction: Any, polic
 def drifted(ops: Ops, features: Features, account: Account, hedge: Hedge, policy: Policy) -> Any:
     """Whether leg b has drifted from its hedge by more than the threshold (b).
 
-    Against the hedge itself a single leg (ratio 0) never has: 0 > 0.
+    A single leg (ratio 0) never has: 0 > 0.
     """
     wanted = hedge.ratio * ops.fabs(account.notional_a)
     away = ops.fabs(ops.fabs(account.notional_b) - wanted)

@@ -56,6 +56,10 @@ class Ops(Protocol):
         """The real whose float32 bits these are."""
         ...
 
+    def lookup(self, table: Any, index: Any) -> Any:
+        """The entry (f) of a table (t) at an unsigned index, which must be inside it."""
+        ...
+
 
 class NumpyOps:
     """The oracle's operations, on arrays of one real dtype."""
@@ -94,3 +98,6 @@ class NumpyOps:
 
     def bits2f(self, x: Any) -> Any:
         return np.asarray(x, np.uint32).view(np.float32).astype(self.dtype)
+
+    def lookup(self, table: Any, index: Any) -> Any:
+        return table[np.asarray(index)]

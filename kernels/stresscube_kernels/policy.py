@@ -1,9 +1,12 @@
 """The policy step: what one policy makes of one tick. Written once.
 
-The order inside a step is: fill the order decided at the last step's end (`books.py`), mark to
-market, check margin (`margin.py`), pay funding and check again, decide the next order
-(`decide.py`). `policy_open` decides at time 0, `policy_close` closes at the horizon. Conventions
-are in docs/model.md, section "Policy".
+The order inside a step is: decide (`decide.py`), fill (`books.py`), mark to market, check margin
+(`margin.py`), pay funding and check again. `policy_close` closes at the horizon. Conventions are
+in docs/model.md, section "Policy".
+
+Deciding at the start of a step is deciding at the end of the one before: nothing happens between.
+It is written so because most steps decide nothing: `policy_idle` is the step of an account that
+`acts` said would do nothing, and backends run it where that holds for all neighbours.
 """
 
 from __future__ import annotations
@@ -11,18 +14,18 @@ from __future__ import annotations
 from typing import Any
 
 from . import ticks
-from .books import Fill, book_closed_trade, book_trade, fill, follow_drawdown, pay
+from .books import book_closed_trade, book_trade, fill, follow_drawdown, pay
 from .contract import Account, Features, Outcome, Policy, Tick
-from .decide import decide
-from .margin import Margin, bridge_hits, margin
+from .decide import NOTHING, Order, decide
+from .margin import bridge_hits, margin
 from .ops import Ops
 
 
 def policy_open(ops: Ops, features: Features, policy: Policy) -> Account:
-    """The account at time 0, its first order decided."""
+    """The account at time 0: flat."""
     zero = policy.leverage * 0.0
     one = zero + 1.0
-    flat = Account(*([zero] * len(Account._fields)))._replace(
+    return Account(*([zero] * len(Account._fields)))._replace(
         equity=one,
         alive=one,
         direction=one,
@@ -31,16 +34,36 @@ def policy_open(ops: Ops, features: Features, policy: Policy) -> Account:
         deepest_peak=one,
         deepest_trough=one,
     )
-    return decide(ops, features, flat, None, policy)
 
 
 def policy_step(
-    ops: Ops, features: Features, account: Account, tick: Tick, policy: Policy
+    ops: Ops, features: Features, account: Account, now: Any, tick: Tick, policy: Policy
 ) -> Account:
-    """One step of one account."""
-    filled = fill(ops, features, account, tick, policy)
-    account = book_closed_trade(ops, features, account, filled)
-    account = pay(ops, features, account, filled)
+    """One step of one account; `now` is how many steps were before it."""
+    account, order = decide(ops, features, account, now, tick, policy)
+    return carry(ops, features, account, order, now, tick, policy)
+
+
+def policy_idle(
+    ops: Ops, features: Features, account: Account, now: Any, tick: Tick, policy: Policy
+) -> Account:
+    """The same step for an account that does not act at its start: the same numbers, sooner."""
+    return carry(ops, features, account, NOTHING, now, tick, policy)
+
+
+def carry(
+    ops: Ops,
+    features: Features,
+    account: Account,
+    order: Order,
+    now: Any,
+    tick: Tick,
+    policy: Policy,
+) -> Account:
+    """Carry an account and its order through the step."""
+    filled = fill(ops, features, account, order, tick, policy)
+    account = book_closed_trade(ops, features, account, order, filled)
+    account = pay(ops, features, account, order, filled)
 
     start_equity = account.equity - filled.fees - filled.slippage
     mark_before = account.mark if features.mark else 0.0
@@ -59,14 +82,19 @@ def policy_step(
 
     hit = distance_end <= 0.0
     if features.bridge:
-        touched = bridge_hits(ops, filled, start, tick, distance_start, distance_end)
-        hit = hit | touched
+        hit = hit | bridge_hits(ops, filled, start, tick, distance_start, distance_end)
     hit = hit & (account.alive > 0.5)
-    account = liquidate(ops, features, account, policy, tick, hit, required)
+    closing = required
+    if not features.bridge:
+        closing = ops.fmin(required, account.equity)
+    elif features.events:
+        # A jump falls at the step's end, after the bridge: the account is found where it is.
+        found = ops.fmin(required, account.equity)
+        closing = ops.where(ticks.jumped(tick.state), found, required)
+    account = liquidate(ops, features, account, policy, hit, closing, now)
     if features.funding:
-        account = fund(ops, features, account, tick, policy, required)
-    account = watch(ops, account, required)
-    return decide(ops, features, account, tick, policy)
+        account = fund(ops, features, account, now, tick, policy, required)
+    return watch(ops, account, required)
 
 
 def liquidate(
@@ -74,32 +102,29 @@ def liquidate(
     features: Features,
     account: Account,
     policy: Policy,
-    tick: Tick | None,
     hit: Any,
-    required: Any,
+    closing: Any,
+    now: Any,
 ) -> Account:
-    """Close the account at its maintenance margin where hit; position and equity go on as shadow.
-
-    A hit inside the step happens where equity equals margin. Without the bridge, at a jump or
-    when funding is paid (tick is None) the account is found where it is, at or below.
-    """
-    found = ops.fmin(required, account.equity)
-    closing = found
-    if features.bridge and tick is not None:
-        jumped = ticks.jumped(tick.state) if features.events else None
-        closing = required if jumped is None else ops.where(jumped, found, required)
-    penalty = policy.venues[0].liquidation_fee * ops.fabs(account.notional_a)
-    penalty = penalty + policy.venues[-1].liquidation_fee * ops.fabs(account.notional_b)
-    penalty = ops.fmin(penalty, ops.fmax(closing, 0.0))
-    deficit = ops.fmax(-closing, 0.0)
-    kept = closing - penalty + deficit
+    """Close the account at equity `closing` where hit; position and equity go on as shadow."""
+    fee_a, fee_b = policy.venues[0].liquidation_fee, policy.venues[-1].liquidation_fee
+    penalty = fee_a * ops.fabs(account.notional_a) + fee_b * ops.fabs(account.notional_b)
+    if features.bridge and not (features.events or features.funding or features.mark):
+        penalty = ops.fmin(penalty, closing)  # closing is a margin, so never negative: no deficit
+        kept = closing - penalty
+        deficit = account.deficit
+    else:
+        penalty = ops.fmin(penalty, ops.fmax(closing, 0.0))
+        short = ops.fmax(-closing, 0.0)
+        kept = closing - penalty + short
+        deficit = ops.where(hit, short, account.deficit)
+    cost = account.equity - closing + penalty
     return account._replace(
         alive=ops.where(hit, 0.0, account.alive),
         kept=ops.where(hit, kept, account.kept),
-        deficit=ops.where(hit, deficit, account.deficit),
-        liquidation_cost=ops.where(
-            hit, account.equity - closing + penalty, account.liquidation_cost
-        ),
+        deficit=deficit,
+        liquidation_cost=ops.where(hit, cost, account.liquidation_cost),
+        liquidated_at=ops.where(hit, now + 1.0, account.liquidated_at),
     )
 
 
@@ -116,7 +141,13 @@ def watch(ops: Ops, account: Account, required: Any) -> Account:
 
 
 def fund(
-    ops: Ops, features: Features, account: Account, tick: Tick, policy: Policy, required: Any
+    ops: Ops,
+    features: Features,
+    account: Account,
+    now: Any,
+    tick: Tick,
+    policy: Policy,
+    required: Any,
 ) -> Account:
     """Pay funding where it is due, on step-end notionals, and test the margin again."""
     cap_a, cap_b = policy.venues[0].funding_cap, policy.venues[-1].funding_cap
@@ -128,7 +159,9 @@ def fund(
         equity=account.equity - paid, funding=account.funding + account.alive * paid
     )
     hit = (account.equity <= required) & (account.alive > 0.5)
-    return liquidate(ops, features, account, policy, None, hit, required)
+    return liquidate(
+        ops, features, account, policy, hit, ops.fmin(required, account.equity), now
+    )
 
 
 def policy_close(
@@ -150,7 +183,7 @@ def policy_close(
     return Outcome(
         final_equity=final,
         max_drawdown=1.0 - account.deepest_trough / account.deepest_peak,
-        liquidation_step=ops.where(living, 0.0, account.lived),
+        liquidation_step=account.liquidated_at,
         shadow_equity=shadow,
         recovered=ops.where(recovered, 1.0, 0.0),
         extra_margin=account.extra_margin,

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import contract
 from .market import market_start, market_step
-from .rules import rules_of
+from .rules import Step, rules_of
 from .trace import Program, Symbol, TraceOps, trace
 from .tree import leaves, names, rebuild
 
@@ -21,7 +21,9 @@ Declare = Callable[[str, str], Symbol]
 class Programs:
     """A shape's traced functions, and the record layouts that their inputs name.
 
-    Inputs are named `record.field`: market, state, draw, tick, policy, account.
+    Inputs are named `record.field`: market, state, draw, tick, following (the next tick), clock,
+    policy, account. A policy step's output `acts` says whether the account acts at the next
+    step's start; where no account of a group does, the group may take `policy_idle`.
     """
 
     shape: contract.Shape
@@ -29,6 +31,7 @@ class Programs:
     market_step: Program
     policy_open: Program
     policy_step: Program
+    policy_idle: Program | None  # the step of accounts that do not act at its start
     policy_close: Program
     market_fields: tuple[tuple[str, str], ...]  # (name, kind)
     policy_fields: tuple[str, ...]
@@ -38,6 +41,8 @@ class Programs:
 def market_template(shape: contract.Shape) -> contract.Market:
     """A market record of this shape; only its structure and the leaves' dtypes mean anything."""
     real, word = np.float64(0.0), np.uint32(0)
+    premium = contract.Premium(real, real, real, real)
+    premiums = (premium, premium) if shape.features.funding else ()
     regime = contract.Regime(
         drift_a=real,
         drift_b=real,
@@ -46,17 +51,36 @@ def market_template(shape: contract.Shape) -> contract.Market:
         correlation=real,
         own_correlation=real,
         slippage_multiplier=real,
+        jumps=(contract.Jump(word, real, real, real, real, real),) * shape.jumps,
+        leg_jumps=(contract.LegJump(word, real, real),) * shape.leg_jumps,
+        mispricing=(contract.Component(real, real, real, word, real),) * shape.mispricing,
+        premium=() if shape.funding_regimes else premiums,
         next=(word,) * shape.regimes,
         start=word,
     )
     slow = contract.CorrelationRegime(
         correlation=real, next=(word,) * shape.correlation_regimes, start=word
     )
-    return contract.Market((regime,) * shape.regimes, (slow,) * shape.correlation_regimes)
+    funding = contract.FundingRegime(
+        premium=premiums, next=(word,) * shape.funding_regimes, start=word
+    )
+    return contract.Market(
+        regimes=(regime,) * shape.regimes,
+        correlation_regimes=(slow,) * shape.correlation_regimes,
+        funding_regimes=(funding,) * shape.funding_regimes,
+        tail_interval=real,
+        tails=np.zeros(1),
+        funding=contract.FundingRule(real, real, real),
+        signals=contract.Signals(real, real, real, real, real, real),
+        shocks=(contract.Shock(word, word, real, real, real),) * shape.shocks,
+        mark_decay=real,
+    )
 
 
 def kind_of(leaf: Any) -> str:
-    """The kind of a packed leaf: u for uint32, else f."""
+    """The kind of a packed leaf: u for uint32, t for an array, else f."""
+    if isinstance(leaf, np.ndarray):
+        return "t"
     return "u" if type(leaf) is np.uint32 else "f"
 
 
@@ -92,15 +116,21 @@ def programs(shape: contract.Shape) -> Programs:
         made = rules.open(ops, features, inputs(declare, "policy", policy))
         return outputs("account", made, account)
 
-    def step_account(ops: TraceOps, declare: Declare) -> dict[str, Any]:
-        made = rules.step(
-            ops,
-            features,
-            inputs(declare, "account", account),
-            inputs(declare, "tick", tick),
-            inputs(declare, "policy", policy),
-        )
-        return outputs("account", made, account)
+    def stepping(step: Step) -> Callable[[TraceOps, Declare], dict[str, Any]]:
+        def step_account(ops: TraceOps, declare: Declare) -> dict[str, Any]:
+            before = inputs(declare, "account", account)
+            here, now = inputs(declare, "tick", tick), declare("clock.now", "f")
+            numbers = inputs(declare, "policy", policy)
+            made = step(ops, features, before, now, here, numbers)
+            found = outputs("account", made, account)
+            if rules.acts is None:
+                return found
+            following = inputs(declare, "following", tick)
+            return found | {
+                "acts": rules.acts(ops, features, made, now + 1.0, following, numbers)
+            }
+
+        return step_account
 
     def close_account(ops: TraceOps, declare: Declare) -> dict[str, Any]:
         made = rules.close(
@@ -117,7 +147,8 @@ def programs(shape: contract.Shape) -> Programs:
         market_start=trace(start),
         market_step=trace(step),
         policy_open=trace(open_account),
-        policy_step=trace(step_account),
+        policy_step=trace(stepping(rules.step)),
+        policy_idle=None if rules.idle is None else trace(stepping(rules.idle)),
         policy_close=trace(close_account),
         market_fields=tuple((name, kind_of(leaf)) for name, leaf in leaves(market)),
         policy_fields=tuple(names(policy)),

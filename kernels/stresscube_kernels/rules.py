@@ -12,11 +12,13 @@ from typing import Any
 
 from . import contract
 from .ops import Ops
-from .policy import policy_close, policy_open, policy_step
+from .decide import acts
+from .policy import policy_close, policy_idle, policy_open, policy_step
 from .spec import PolicySpec, SimulationSpec
 
 PAIR = "pair"
 PolicyTemplate = Callable[[contract.Shape], Any]
+Step = Callable[[Ops, contract.Features, Any, Any, contract.Tick, Any], Any]
 Pack = Callable[[PolicySpec, SimulationSpec, contract.Shape], Any]
 NO_ACCOUNT = contract.Account(*([0.0] * len(contract.Account._fields)))
 
@@ -29,15 +31,27 @@ def pair_policy(shape: contract.Shape) -> contract.Policy:
         latency=0.0,
         latency_root=0.0,
         liquidation_fee=0.0,
+        funding_cap=0.0,
         tiers=(contract.Tier(0.0, 0.0),) * shape.tiers,
     )
     return contract.Policy(
         hedge_ratio=0.0,
         leg_share=0.0,
+        raised_ratio=0.0,
+        raised_share=0.0,
+        lowered_ratio=0.0,
+        lowered_share=0.0,
         leverage=0.0,
         rebalance_threshold=0.0,
         rebalance_interval=0.0,
         holding=0.0,
+        side=0.0,
+        entry_z=0.0,
+        exit_z=0.0,
+        bias_trigger=0.0,
+        by_equity=0.0,
+        to_leverage=0.0,
+        nets=0.0,
         venues=(venue,) * shape.venues,
     )
 
@@ -46,8 +60,12 @@ def pair_policy(shape: contract.Shape) -> contract.Policy:
 class Rules:
     """How an account opens, steps and closes, and what it is made of.
 
-    open: (ops, features, policy) -> account, its first order decided.
-    step: (ops, features, account, tick, policy) -> account, one step later.
+    open: (ops, features, policy) -> account at time 0.
+    step: (ops, features, account, now, tick, policy) -> account, one step later; now is the number
+        of steps before this one.
+    acts: (ops, features, account, now, tick, policy) -> whether it does anything at this step's
+        start, and idle: like step, but only called where acts is false. Without them (None) every
+        step is a whole one.
     close: (ops, features, account, tick, policy) -> Outcome, at the last tick.
     account: a record of the account's structure, of reals; records may nest.
     policy: (shape) -> a record of the policy's structure, of reals.
@@ -56,16 +74,18 @@ class Rules:
 
     name: str
     open: Callable[[Ops, contract.Features, Any], Any] = policy_open
-    step: Callable[[Ops, contract.Features, Any, contract.Tick, Any], Any] = policy_step
+    step: Step = policy_step
     close: Callable[[Ops, contract.Features, Any, contract.Tick, Any], contract.Outcome] = (
         policy_close
     )
     account: Any = NO_ACCOUNT
     policy: PolicyTemplate = pair_policy
     pack: Pack | None = None
+    acts: Step | None = None
+    idle: Step | None = None
 
 
-_known = {PAIR: Rules(PAIR)}
+_known = {PAIR: Rules(PAIR, acts=acts, idle=policy_idle)}
 
 
 def register(rules: Rules) -> Rules:

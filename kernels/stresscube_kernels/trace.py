@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-KINDS = ("f", "u", "b")  # real, unsigned 32-bit, boolean
+KINDS = ("f", "u", "b", "t")  # real, unsigned 32-bit, boolean, table of reals
 MASK = 0xFFFFFFFF
 _HERE = (__file__, str(Path(__file__).with_name("ops.py")))
 
@@ -320,6 +320,11 @@ def operand_of(value: Any, kind: str) -> Operand:
     raise TypeError(f"{value!r} cannot stand where a value of kind {kind!r} is needed")
 
 
+def literal(value: Any) -> Operand:
+    """A bare boolean or number as an operand."""
+    return operand_of(value, "b" if isinstance(value, bool) else "f")
+
+
 class TraceOps:
     """The operations, recorded."""
 
@@ -361,6 +366,9 @@ class TraceOps:
     def bits2f(self, x: Any) -> Any:
         return self.graph.emit("f", "bits2f", operand_of(x, "u"))
 
+    def lookup(self, table: Any, index: Any) -> Any:
+        return self.graph.emit("f", "lookup", operand_of(table, "t"), operand_of(index, "u"))
+
 
 def trace(build: Callable[[TraceOps, Callable[[str, str], Symbol]], dict[str, Any]]) -> Program:
     """Record what `build(ops, declare)` computes; it returns its outputs by name.
@@ -373,7 +381,7 @@ def trace(build: Callable[[TraceOps, Callable[[str, str], Symbol]], dict[str, An
         return Symbol(graph, Input(kind, name))
 
     outputs = tuple(
-        (name, value.operand if isinstance(value, Symbol) else operand_of(value, "f"))
+        (name, value.operand if isinstance(value, Symbol) else literal(value))
         for name, value in build(TraceOps(graph), declare).items()
     )
     return Program(graph.needed(operand for _, operand in outputs), outputs)
