@@ -32,6 +32,8 @@ from .print_numba import LANES, numba_source
 from .programs import programs
 
 Array = NDArray[Any]
+Numbers = tuple[Array, Array, Array]
+"""A market point: its reals, its words (uint32) and its table."""
 # What -ffast-math allows, without the flag itself: with it GCC links start-up code that turns off
 # subnormal numbers in every thread that loads the library.
 FAST = (
@@ -49,15 +51,14 @@ class Kernels(Protocol):
     """The compiled functions; shapes as in the module's table."""
 
     def market_start(
-        self, reals: Array, words: Array, key: tuple[int, int], first_path: int, states: Array
+        self, numbers: Numbers, key: tuple[int, int], first_path: int, states: Array
     ) -> None:
         """Fill the states of W paths at time 0."""
         ...
 
     def market_run(
         self,
-        reals: Array,
-        words: Array,
+        numbers: Numbers,
         key: tuple[int, int],
         first_path: int,
         first_step: int,
@@ -72,8 +73,10 @@ class Kernels(Protocol):
         """Fill the accounts at time 0."""
         ...
 
-    def policy_run(self, tape: Array, n_steps: int, policies: Array, accounts: Array) -> None:
-        """Advance every account through tape[:, :n_steps]."""
+    def policy_run(
+        self, tape: Array, first_step: int, n_steps: int, policies: Array, accounts: Array
+    ) -> None:
+        """Advance every account through tape[:, :n_steps], which begins at first_step."""
         ...
 
     def policy_close(
@@ -90,14 +93,13 @@ class NumbaKernels:
         self._module = module
 
     def market_start(
-        self, reals: Array, words: Array, key: tuple[int, int], first_path: int, states: Array
+        self, numbers: Numbers, key: tuple[int, int], first_path: int, states: Array
     ) -> None:
-        self._module.market_start(reals, words, key[0], key[1], first_path, states)
+        self._module.market_start(*numbers, key[0], key[1], first_path, states)
 
     def market_run(
         self,
-        reals: Array,
-        words: Array,
+        numbers: Numbers,
         key: tuple[int, int],
         first_path: int,
         first_step: int,
@@ -106,14 +108,16 @@ class NumbaKernels:
         tape: Array,
     ) -> None:
         self._module.market_run(
-            reals, words, key[0], key[1], first_path, first_step, n_steps, states, tape
+            *numbers, key[0], key[1], first_path, first_step, n_steps, states, tape
         )
 
     def policy_open(self, policies: Array, accounts: Array) -> None:
         self._module.policy_open(policies, accounts)
 
-    def policy_run(self, tape: Array, n_steps: int, policies: Array, accounts: Array) -> None:
-        self._module.policy_run(tape, n_steps, policies, accounts)
+    def policy_run(
+        self, tape: Array, first_step: int, n_steps: int, policies: Array, accounts: Array
+    ) -> None:
+        self._module.policy_run(tape, first_step, n_steps, policies, accounts)
 
     def policy_close(
         self, tape: Array, last: int, policies: Array, accounts: Array, outcomes: Array
@@ -138,14 +142,13 @@ class TwinKernels:
         getattr(self._library, name)(*arrays)
 
     def market_start(
-        self, reals: Array, words: Array, key: tuple[int, int], first_path: int, states: Array
+        self, numbers: Numbers, key: tuple[int, int], first_path: int, states: Array
     ) -> None:
-        self._call("market_start", reals, words, *_u32(*key, first_path), states)
+        self._call("market_start", *numbers, *_u32(*key, first_path), states)
 
     def market_run(
         self,
-        reals: Array,
-        words: Array,
+        numbers: Numbers,
         key: tuple[int, int],
         first_path: int,
         first_step: int,
@@ -155,13 +158,15 @@ class TwinKernels:
     ) -> None:
         counters = _u32(*key, first_path, first_step)
         sizes = _i64(n_steps), _i64(tape.shape[1])
-        self._call("market_run", reals, words, *counters, sizes[0], states, tape, sizes[1])
+        self._call("market_run", *numbers, *counters, sizes[0], states, tape, sizes[1])
 
     def policy_open(self, policies: Array, accounts: Array) -> None:
         self._call("policy_open", policies, accounts, *map(_i64, accounts.shape[:2]))
 
-    def policy_run(self, tape: Array, n_steps: int, policies: Array, accounts: Array) -> None:
-        steps = _i64(tape.shape[1]), _i64(n_steps)
+    def policy_run(
+        self, tape: Array, first_step: int, n_steps: int, policies: Array, accounts: Array
+    ) -> None:
+        steps = _i64(tape.shape[1]), _i64(first_step), _i64(n_steps)
         self._call("policy_run", tape, *steps, policies, accounts, *map(_i64, accounts.shape[:2]))
 
     def policy_close(

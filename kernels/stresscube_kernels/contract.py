@@ -334,3 +334,4 @@ class Shape(NamedTuple):
     shocks: int = 0
     venues: int = 1
     tiers: int = 1
+    rules: str = "pair"  # a name in `rules.py`

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import Kernels, numba_kernels
+from .compiled import Kernels, Numbers, numba_kernels
 from .contract import MarketState, Outcome, Policy, Shape, Tick
 from .oracle import Outcomes
-from .pack import job_shape, pack_market, pack_policies, seed_words
+from .pack import job_shape, pack_policies, seed_words
+from .pack_market import pack_market
 from .print_numba import LANES
 from .spec import Job
 from .stopping import Stopped
@@ -63,9 +64,8 @@ class CpuJob:
         self._dtype = np.dtype(simulation.precision)
         low, high = seed_words(simulation.seed)
         self._key = int(low), int(high)
-        leaves = values(pack_market(job.market, simulation))
-        self._words = np.array([v for v in leaves if v.dtype == np.uint32], np.uint32)
-        self._reals = np.array([v for v in leaves if v.dtype != np.uint32], self._dtype)
+        leaves = values(pack_market(job.market, simulation, shape))
+        self._numbers = split(leaves, self._dtype)
         self._policies = lanes(pack_policies(job.policies, simulation, shape), self._dtype)
         self._scratch = threading.local()
 
@@ -118,7 +118,7 @@ class CpuJob:
         states, tape, accounts, outcomes = self._buffers()
         accounts, outcomes = accounts[:size], outcomes[:size]
         kernels, policies, key = self._kernels, self._policies, self._key
-        kernels.market_start(self._reals, self._words, key, first_path, states)
+        kernels.market_start(self._numbers, key, first_path, states)
         kernels.policy_open(policies, accounts)
         steps = self.job.simulation.steps
         n = 0
@@ -126,8 +126,8 @@ class CpuJob:
             if stop.is_set():
                 raise Stopped
             n = min(STEPS_AT_ONCE, steps - step)
-            kernels.market_run(self._reals, self._words, key, first_path, step, n, states, tape)
-            kernels.policy_run(tape, n, policies, accounts)
+            kernels.market_run(self._numbers, key, first_path, step, n, states, tape)
+            kernels.policy_run(tape, step, n, policies, accounts)
             if advance is not None:
                 advance(n * size * len(self.job.policies))
         kernels.policy_close(tape, n - 1, policies, accounts, outcomes)
@@ -152,6 +152,14 @@ class CpuJob:
         if not hasattr(self._scratch, "buffers"):
             self._scratch.buffers = self._allocate()
         return self._scratch.buffers
+
+
+def split(leaves: list[Any], dtype: Any) -> Numbers:
+    """A packed market's leaves as the arrays that kernels take: reals, words, table."""
+    words = np.array([v for v in leaves if v.dtype == np.uint32], np.uint32)
+    reals = [v for v in leaves if v.dtype != np.uint32 and not isinstance(v, np.ndarray)]
+    (table,) = (v for v in leaves if isinstance(v, np.ndarray))
+    return np.array(reals, dtype), words, table.astype(dtype)
 
 
 def lanes(policies: Policy, dtype: Any) -> NDArray[Any]:

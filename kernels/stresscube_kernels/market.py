@@ -153,9 +153,7 @@ def regime_at(ops: Ops, market: Market, regime: Any, correlation_regime: Any) ->
     return here._replace(correlation=ops.where(own, here.correlation, chained))
 
 
-def premium_at(
-    ops: Ops, market: Market, here: Regime, funding_regime: Any
-) -> tuple[Premium, ...]:
+def premium_at(ops: Ops, market: Market, here: Regime, funding_regime: Any) -> tuple[Premium, ...]:
     """The premium indices' numbers: the funding chain's where there is one."""
     if not market.funding_regimes:
         return here.premium

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from .contract import Draw, Market, MarketState, Outcome, Policy, Shape, Tick
 from .market import market_start, market_step
 from .ops import NumpyOps
-from .pack import job_shape, pack_market, pack_policies, seed_words
+from .pack import job_shape, pack_policies, seed_words
+from .pack_market import pack_market
 from .rules import rules_of
 from .spec import Job, SimulationSpec
 from .tree import rebuild, values
@@ -44,7 +45,7 @@ def simulate(
 ) -> tuple[NDArray[Any], MarketState]:
     """Tapes of shape [n_paths, steps, len(Tick._fields)], and the market's last state."""
     shape = shape or job_shape(job)
-    market = _cast_market(pack_market(job.market, job.simulation), dtype)
+    market = _cast_market(pack_market(job.market, job.simulation, shape), dtype)
     ops = NumpyOps(dtype)
     tape = np.full((n_paths, job.simulation.steps, len(Tick._fields)), np.nan, dtype)
     state = market_start(ops, shape.features, market, _draw(job.simulation, first_path, n_paths, 0))

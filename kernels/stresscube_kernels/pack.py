@@ -1,4 +1,4 @@
-"""From descriptions (`spec.py`) to the numbers that kernels read (`contract.py`)."""
+"""Policies from their descriptions (`spec.py`) to the numbers that kernels read, and code shapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import contract
-from .chain import cumulative, start_probabilities, transition_matrix
 from .margin import tiered
 from .ops import NumpyOps
 from .rules import rules_of
@@ -18,7 +17,6 @@ from .spec import (
     Job,
     MarketSpec,
     PolicySpec,
-    RegimeSpec,
     SimulationSpec,
     VenueSpec,
 )
@@ -26,49 +24,8 @@ from .tree import like
 
 NEVER_IN_A_KERNEL = 1e30
 """No infinity or NaN enters a kernel: compilers may assume that there are none."""
-
-
-def pack_market(market: MarketSpec, simulation: SimulationSpec) -> contract.Market:
-    """A market point per step; leaves are float64 scalars and uint32 scalars."""
-    step = simulation.step
-    nexts = cumulative(transition_matrix(market.chain, step))
-    starts = cumulative(start_probabilities(market.chain)[None, :])[0]
-    regimes = tuple(
-        _regime(regime, step, nexts[k], starts[k]) for k, regime in enumerate(market.regimes)
-    )
-    if market.correlation_chain is None:
-        return contract.Market(regimes, ())
-    nexts = cumulative(transition_matrix(market.correlation_chain, step))
-    starts = cumulative(start_probabilities(market.correlation_chain)[None, :])[0]
-    states = tuple(
-        contract.CorrelationRegime(
-            correlation=np.float64(state.correlation), next=tuple(nexts[k]), start=starts[k]
-        )
-        for k, state in enumerate(market.correlation_regimes)
-    )
-    return contract.Market(regimes, states)
-
-
-def _regime(
-    regime: RegimeSpec, step: float, nexts: NDArray[np.uint32], start: np.uint32
-) -> contract.Regime:
-    drift = [
-        (mu - sigma**2 / 2) * step
-        for mu, sigma in zip(regime.drift, regime.volatility, strict=True)
-    ]
-    deviation = [sigma * step**0.5 for sigma in regime.volatility]
-    own = regime.correlation is not None
-    return contract.Regime(
-        drift_a=np.float64(drift[0]),
-        drift_b=np.float64(drift[1]),
-        deviation_a=np.float64(deviation[0]),
-        deviation_b=np.float64(deviation[1]),
-        correlation=np.float64(regime.correlation if own else 0.0),
-        own_correlation=np.float64(own),
-        slippage_multiplier=np.float64(regime.slippage_multiplier),
-        next=tuple(nexts),
-        start=start,
-    )
+SIDES = ("fixed", "spread", "funding")
+"""In the order of their codes."""
 
 
 def pack_policies(
@@ -92,15 +49,30 @@ def pack_policy(
     policy: PolicySpec, simulation: SimulationSpec, shape: contract.Shape
 ) -> contract.Policy:
     """One policy of the built-in rules, its leaves numbers."""
+    hedge, bias = plain_ratio(policy), policy.directional_bias
+    raised = hedge * (1.0 + bias) / (1.0 - bias)
+    lowered = hedge * (1.0 - bias) / (1.0 + bias)
     return contract.Policy(
-        hedge_ratio=policy.hedge_ratio,
-        leg_share=1.0 / (1.0 + policy.hedge_ratio),
+        hedge_ratio=hedge,
+        leg_share=1.0 / (1.0 + hedge),
+        raised_ratio=raised,
+        raised_share=1.0 / (1.0 + raised),
+        lowered_ratio=lowered,
+        lowered_share=1.0 / (1.0 + lowered),
         leverage=effective_leverage(policy),
         rebalance_threshold=min(policy.rebalance_threshold, NEVER_IN_A_KERNEL),
         rebalance_interval=_steps(policy.rebalance_interval, simulation),
         holding=_steps(policy.holding, simulation),
+        side=float(SIDES.index(policy.side)),
+        entry_z=policy.entry_z,
+        exit_z=policy.exit_z,
+        bias_trigger=min(policy.bias_trigger, NEVER_IN_A_KERNEL),
+        by_equity=float(policy.drift_measure == "equity"),
+        to_leverage=float(policy.rebalance_to == "leverage"),
+        nets=float(policy.roll == "net"),
         venues=tuple(
-            _venue(venue, simulation, shape.tiers) for venue in _repeated(policy, shape.venues)
+            _venue(venue, simulation, shape.tiers, leg)
+            for leg, venue in enumerate(_repeated(policy, shape.venues))
         ),
     )
 
@@ -110,11 +82,26 @@ def _repeated(policy: PolicySpec, count: int) -> tuple[VenueSpec, ...]:
     return policy.venues if len(policy.venues) == count else policy.venues * count
 
 
-def _venue(venue: VenueSpec, simulation: SimulationSpec, tiers: int) -> contract.Venue:
+def plain_ratio(policy: PolicySpec) -> float:
+    """The hedge ratio as a number.
+
+    Raises ValueError where it still depends on the market: see `moments.resolved`.
+    """
+    if policy.hedge_ratio is None or policy.sizing_correlation is not None:
+        raise ValueError("the policy depends on the market: resolve it first")
+    return policy.hedge_ratio
+
+
+def leg_tiers(venue: VenueSpec, leg: int) -> tuple[tuple[float, float], ...]:
+    """The maintenance tiers of leg a (0) or b (1)."""
+    return venue.maintenance_tiers_b or venue.maintenance_tiers if leg else venue.maintenance_tiers
+
+
+def _venue(venue: VenueSpec, simulation: SimulationSpec, tiers: int, leg: int) -> contract.Venue:
     latency = venue.latency / simulation.step
     if not 0.0 <= latency <= 1.0:
         raise ValueError(f"venue {venue.name}: latency must be at most one step")
-    branches = margin_branches(venue.maintenance_tiers, simulation.capital)
+    branches = margin_branches(leg_tiers(venue, leg), simulation.capital)
     branches += [branches[-1]] * (tiers - len(branches))
     return contract.Venue(
         taker_fee=venue.taker_fee,
@@ -122,6 +109,7 @@ def _venue(venue: VenueSpec, simulation: SimulationSpec, tiers: int) -> contract
         latency=latency,
         latency_root=(latency * (1.0 - latency)) ** 0.5,
         liquidation_fee=venue.liquidation_fee,
+        funding_cap=min(venue.funding_cap, NEVER_IN_A_KERNEL),
         tiers=tuple(branches),
     )
 
@@ -155,11 +143,11 @@ def effective_leverage(policy: PolicySpec) -> float:
 def opening_margin(policy: PolicySpec, simulation: SimulationSpec) -> float:
     """Maintenance margin of the opening position over starting equity."""
     gross = effective_leverage(policy)
-    share = 1.0 / (1.0 + policy.hedge_ratio)
+    share = 1.0 / (1.0 + plain_ratio(policy))
     total = 0.0
-    sizes = (gross * share, gross * share * policy.hedge_ratio)
-    for venue, notional in zip(_repeated(policy, 2), sizes, strict=True):
-        branches = tuple(margin_branches(venue.maintenance_tiers, simulation.capital))
+    sizes = (gross * share, gross * share * plain_ratio(policy))
+    for leg, (venue, notional) in enumerate(zip(_repeated(policy, 2), sizes, strict=True)):
+        branches = tuple(margin_branches(leg_tiers(venue, leg), simulation.capital))
         total += float(tiered(NumpyOps(), branches, notional)[0])
     return total
 
@@ -180,19 +168,53 @@ def shape_of(
     if len(rules) > 1:
         raise ValueError(f"policies of one job follow one set of rules, not {sorted(rules)}")
     venues = [venue for policy in policies for venue in policy.venues]
-    steps = simulation.steps
-    return contract.Shape(
-        features=contract.Features(
-            bridge=simulation.bridge,
-            latency=any(venue.latency > 0.0 for venue in venues),
-            interval=any(_steps(p.rebalance_interval, simulation) <= steps for p in policies),
-            rolls=any(_steps(p.holding, simulation) < steps for p in policies),
-        ),
-        regimes=len(market.regimes),
-        correlation_regimes=len(market.correlation_regimes),
-        venues=max(len(policy.venues) for policy in policies),
-        tiers=max(len(venue.maintenance_tiers) for venue in venues),
+    by_leg = any(venue.maintenance_tiers_b is not None for venue in venues)
+    return _market_shape(market)._replace(
+        features=_features(market, policies, simulation),
+        venues=max(2 if by_leg else 1, *(len(policy.venues) for policy in policies)),
+        tiers=max(len(leg_tiers(venue, leg)) for venue in venues for leg in (0, 1)),
         rules=rules.pop(),
+    )
+
+
+def _market_shape(market: MarketSpec) -> contract.Shape:
+    regimes = market.regimes
+    return contract.Shape(
+        regimes=len(regimes),
+        correlation_regimes=len(market.correlation_regimes),
+        funding_regimes=len(market.funding_regimes),
+        jumps=int(any(r.jumps is not None for r in regimes)),
+        leg_jumps=2 * any(r.leg_jumps is not None for r in regimes),
+        mispricing=max(len(r.mispricing) for r in regimes),
+        shocks=len(market.shocks),
+    )
+
+
+def _features(
+    market: MarketSpec, policies: Sequence[PolicySpec], simulation: SimulationSpec
+) -> contract.Features:
+    shape, steps = _market_shape(market), simulation.steps
+    spikes = any(c.spike_intensity > 0.0 for r in market.regimes for c in r.mispricing)
+    sides = {policy.side for policy in policies}
+    bias = any(policy.directional_bias > 0.0 for policy in policies)
+    return contract.Features(
+        bridge=simulation.bridge,
+        latency=any(venue.latency > 0.0 for p in policies for venue in p.venues),
+        interval=any(_steps(p.rebalance_interval, simulation) <= steps for p in policies),
+        rolls=any(_steps(p.holding, simulation) < steps for p in policies),
+        mispricing=shape.mispricing > 0,
+        tails=any(r.tail_dof < NEVER_IN_A_KERNEL for r in market.regimes),
+        funding=shape.funding_regimes > 0 or any(r.premium is not None for r in market.regimes),
+        signals=bias,
+        spread="spread" in sides,
+        mark=market.mark_smoothing > 0.0,
+        events=spikes or shape.jumps + shape.leg_jumps + shape.shocks > 0,
+        spread_side="spread" in sides,
+        funding_side="funding" in sides,
+        bias=bias,
+        by_equity=any(policy.drift_measure == "equity" for policy in policies),
+        to_leverage=any(policy.rebalance_to == "leverage" for policy in policies),
+        nets=any(policy.roll == "net" for policy in policies),
     )
 
 

@@ -159,9 +159,7 @@ def fund(
         equity=account.equity - paid, funding=account.funding + account.alive * paid
     )
     hit = (account.equity <= required) & (account.alive > 0.5)
-    return liquidate(
-        ops, features, account, policy, hit, ops.fmin(required, account.equity), now
-    )
+    return liquidate(ops, features, account, policy, hit, ops.fmin(required, account.equity), now)
 
 
 def policy_close(

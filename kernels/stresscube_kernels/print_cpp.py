@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import contract
-from .programs import Programs
+from .programs import Programs, market_places
 from .trace import Constant, Input, Line, Operand, Program
 
 NATIVE = Path(__file__).parent / "native"
-TYPES = {"f": "real", "u": "uint32_t", "b": "mask"}
+TYPES = {"f": "real", "u": "uint32_t", "b": "mask", "t": "const real *"}
 
 _FORMATS = {
     "add": "{0} + {1}",
@@ -47,6 +47,7 @@ _FORMATS = {
     "u2f": "real({0})",
     "f2bits": "bits_of(float({0}))",
     "bits2f": "real(float32_of({0}))",
+    "lookup": "{0}[{1}]",
 }
 
 
@@ -93,8 +94,6 @@ def steps(programs: Programs) -> str:
     for name, fields in records.items():
         parts += [_struct(name, fields), _size(name, fields), _load(name, fields)]
         parts.append(_store(f"store_{name.lower()}", name, [f for f, _ in fields]))
-    changed = changed_fields(programs.policy_step)
-    parts.append(_store("store_stepped_account", "Account", programs.account_fields, changed))
     parts += [
         _function(
             "start_market", programs.market_start, ["State &state", _in("Market"), _in("Draw")]
@@ -105,9 +104,7 @@ def steps(programs: Programs) -> str:
             ["State &state", "Tick &tick", _in("Market"), _in("Draw")],
         ),
         _function("open_account", programs.policy_open, ["Account &account", _in("Policy")]),
-        _function(
-            "step_account", programs.policy_step, ["Account &account", _in("Tick"), _in("Policy")]
-        ),
+        *_account_steps(programs),
         _function(
             "close_account",
             programs.policy_close,
@@ -117,12 +114,37 @@ def steps(programs: Programs) -> str:
     return "\n".join(parts)
 
 
+def _account_steps(programs: Programs) -> list[str]:
+    """The whole step and the idle one (the whole one again, where rules have no other).
+
+    They take the tick and the following one, and say whether the account acts at the next start.
+    """
+    parameters = [
+        "Account &account", "mask &acts", _in("Clock"), _in("Tick"), "const Tick &following",
+        _in("Policy"),
+    ]  # fmt: skip
+    idle = programs.policy_idle
+    parts = ["struct Clock {\n  real now;  // steps before this one\n};\n"]
+    for name, program in (("step_account", programs.policy_step), ("idle_account", idle)):
+        if program is not None:
+            parts.append(_function(name, program, parameters))
+            changed = changed_fields(program)
+            store = _store(f"store_{name}", "Account", programs.account_fields, changed)
+            parts.append(store)
+    parts.append(f"constexpr bool MAY_IDLE = {'false' if idle is None else 'true'};\n")
+    if idle is None:
+        parts.append(
+            "#define idle_account step_account\n#define store_idle_account store_step_account\n"
+        )
+    return parts
+
+
 def changed_fields(program: Program) -> list[str]:
     """The account fields that a step changes: the others need no store."""
     return [
         name.split(".")[1]
         for name, value in program.outputs
-        if not (isinstance(value, Input) and value.name == name)
+        if name != "acts" and not (isinstance(value, Input) and value.name == name)
     ]
 
 
@@ -167,14 +189,9 @@ def _store(
 
 
 def _load_market(fields: Sequence[tuple[str, str]]) -> str:
-    counters = {"f": 0, "u": 0}
-    values: list[str] = []
-    for _, kind in fields:
-        values.append(f"      {'reals' if kind == 'f' else 'words'}[{counters[kind]}],")
-        counters[kind] += 1
-    body = "\n".join(values)
+    body = "\n".join(f"      {place}," for _, place in market_places(fields))
     return (
-        "STEP Market load_market(const real *reals, const uint32_t *words) {\n"
+        "STEP Market load_market(const real *reals, const uint32_t *words, const real *table) {\n"
         f"  return {{\n{body}\n  }};\n}}\n"
     )
 

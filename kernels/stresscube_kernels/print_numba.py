@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from . import contract
-from .programs import Programs
+from .programs import Programs, market_places
 from .trace import Constant, Input, Line, Operand, Program
 
 LANES = 64
@@ -285,19 +285,6 @@ def _market_inputs(programs: Programs, program: Program) -> list[str]:
         if f"market.{name}" in used:
             made.append(f"market_{name} = {place}")
     return made
-
-
-def market_places(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Where each number of the market stands among the arrays that hold them."""
-    counters = {"f": 0, "u": 0}
-    places: list[tuple[str, str]] = []
-    for name, kind in fields:
-        if kind == "t":
-            places.append((name, "table"))
-            continue
-        places.append((name, f"{'reals' if kind == 'f' else 'words'}[{counters[kind]}]"))
-        counters[kind] += 1
-    return places
 
 
 def _loads(

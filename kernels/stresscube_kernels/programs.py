@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,9 +126,7 @@ def programs(shape: contract.Shape) -> Programs:
             if rules.acts is None:
                 return found
             following = inputs(declare, "following", tick)
-            return found | {
-                "acts": rules.acts(ops, features, made, now + 1.0, following, numbers)
-            }
+            return found | {"acts": rules.acts(ops, features, made, now + 1.0, following, numbers)}
 
         return step_account
 
@@ -171,3 +169,16 @@ def outputs(prefix: str, record: Any, template: Any) -> dict[str, Any]:
         wanted, found = type(template).__name__, type(record).__name__
         raise TypeError(f"a step must return its {prefix} as a record like {wanted}, not {found}")
     return {f"{prefix}.{name}": value for name, value in leaves(record)}
+
+
+def market_places(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Where each number of the market stands among the arrays that hold them."""
+    counters = {"f": 0, "u": 0}
+    places: list[tuple[str, str]] = []
+    for name, kind in fields:
+        if kind == "t":
+            places.append((name, "table"))
+            continue
+        places.append((name, f"{'reals' if kind == 'f' else 'words'}[{counters[kind]}]"))
+        counters[kind] += 1
+    return places

@@ -30,10 +30,62 @@ class ChainSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class JumpSpec:
+    """News that moves both legs: intensity a year, normal log-jumps."""
+
+    intensity: float
+    mean: tuple[float, float]
+    std: tuple[float, float]
+    correlation: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegJumpSpec:
+    """Jumps of one leg alone: intensity a year, normal log-jumps."""
+
+    intensity: float
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True)
+class MispricingSpec:
+    """One component of leg b's mispricing. half_life: years; std, spike_std: log units."""
+
+    half_life: float
+    std: float
+    spike_intensity: float = 0.0
+    spike_std: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PremiumSpec:
+    """Premium indices of (leg a, leg b) per funding interval; half_life in years."""
+
+    mean: tuple[float, float]
+    std: tuple[float, float]
+    half_life: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShockSpec:
+    """Simple returns (leg a, leg b) that every path has, spread evenly; times in years.
+
+    regime: index of the regime forced meanwhile, or None.
+    """
+
+    at: float
+    duration: float
+    returns: tuple[float, float]
+    regime: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RegimeSpec:
     """One volatility regime; the pairs are (leg a, leg b).
 
-    correlation None means that the correlation chain decides.
+    correlation None means that the correlation chain decides, premium None that the funding
+    chain does (or that there is no funding).
     """
 
     name: str
@@ -41,6 +93,11 @@ class RegimeSpec:
     volatility: tuple[float, float]
     correlation: float | None
     slippage_multiplier: float = 1.0
+    tail_dof: float = NEVER
+    jumps: JumpSpec | None = None
+    leg_jumps: tuple[LegJumpSpec, LegJumpSpec] | None = None
+    mispricing: tuple[MispricingSpec, ...] = ()
+    premium: PremiumSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +109,36 @@ class CorrelationRegimeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingRegimeSpec:
+    """One state of the slow chain that carries only the premium indices."""
+
+    name: str
+    premium: PremiumSpec
+
+
+@dataclass(frozen=True, slots=True)
 class MarketSpec:
-    """One market point: regimes with their chain, and the optional correlation chain."""
+    """One market point: regimes with their chain, optional chains, and what holds throughout.
+
+    tail_interval, funding_interval, signal_half_life, mark_smoothing: years (mark_smoothing 0 is
+    off). interest: of the funding rule, per 8 hours. clamp: of the same, per interval.
+    signal_noise: in standard deviations of the mispricing.
+    """
 
     regimes: tuple[RegimeSpec, ...]
     chain: ChainSpec
     correlation_regimes: tuple[CorrelationRegimeSpec, ...] = ()
     correlation_chain: ChainSpec | None = None
+    funding_regimes: tuple[FundingRegimeSpec, ...] = ()
+    funding_chain: ChainSpec | None = None
+    tail_interval: float = 1.0 / (365 * 24)
+    funding_interval: float = 8.0 / (365 * 24)
+    interest: float = 0.0001
+    clamp: float = 0.0005
+    signal_half_life: float = 0.5 / (365 * 24)
+    signal_noise: float = 0.0
+    mark_smoothing: float = 0.0
+    shocks: tuple[ShockSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +146,8 @@ class VenueSpec:
     """What one exchange charges and demands.
 
     latency: years from decision to fill. maintenance_tiers: (notional floor in quote
-    currency, maintenance margin rate), ascending, the first floor 0.
+    currency, maintenance margin rate), ascending, the first floor 0; of leg b, where they differ,
+    maintenance_tiers_b. funding_cap: of the rate per interval. margin_mode: "cross" or "isolated".
     """
 
     name: str
@@ -76,6 +157,9 @@ class VenueSpec:
     max_leverage: float
     maintenance_tiers: tuple[tuple[float, float], ...]
     liquidation_fee: float
+    maintenance_tiers_b: tuple[tuple[float, float], ...] | None = None
+    funding_cap: float = NEVER
+    margin_mode: str = "cross"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +167,30 @@ class PolicySpec:
     """One policy: how a pair is sized, held and rebalanced, and on which venue.
 
     venues: one venue for both legs (two, leg a's and leg b's, are accepted by the kernels).
-    hedge_ratio: |N_b| / |N_a|. leverage: gross notional over equity, before the venue's cap.
+    hedge_ratio: |N_b| / |N_a|, None for the minimum-variance ratio of the market. leverage: gross notional over equity, before the venue's cap.
     rebalance_threshold: relative drift of |N_b| from hedge_ratio * |N_a|; NEVER switches it off.
     rebalance_interval, holding: years; NEVER means off, and to the horizon.
+    side: "fixed" (long leg a), "spread" or "funding". bias_trigger: of vol_ratio.
+    sizing_correlation: None for off. roll: "close" or "net". rebalance_to: "ratio" or "leverage".
+    drift_measure: "ratio" or "equity".
     rules: what a policy does with these numbers, a name in `rules.py`.
     """
 
     venues: tuple[VenueSpec, ...]
-    hedge_ratio: float
+    hedge_ratio: float | None
     leverage: float
     rebalance_threshold: float = NEVER
     rebalance_interval: float = NEVER
     holding: float = NEVER
+    side: str = "fixed"
+    entry_z: float = 0.0
+    exit_z: float = 0.0
+    directional_bias: float = 0.0
+    bias_trigger: float = 2.0
+    sizing_correlation: float | None = None
+    roll: str = "close"
+    rebalance_to: str = "ratio"
+    drift_measure: str = "ratio"
     rules: str = "pair"
 
 

@@ -1,0 +1,103 @@
+"""Long-run moments of a market: averages over the stationary laws of its chains."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from .chain import stationary
+from .spec import MarketSpec, PolicySpec, RegimeSpec
+
+
+def regime_shares(market: MarketSpec) -> list[float]:
+    """Long-run shares of the regimes; where they are not unique, all of the initial one."""
+    try:
+        return [float(share) for share in stationary(market.chain)]
+    except ValueError:
+        return [float(k == (market.chain.initial or 0)) for k in range(len(market.regimes))]
+
+
+def correlation(market: MarketSpec, regime: RegimeSpec) -> float:
+    """The correlation while a regime is on, averaged over the correlation chain."""
+    if regime.correlation is not None:
+        return regime.correlation
+    assert market.correlation_chain is not None
+    try:
+        shares = stationary(market.correlation_chain)
+    except ValueError:
+        shares = np.eye(len(market.correlation_regimes))[market.correlation_chain.initial or 0]
+    values = [state.correlation for state in market.correlation_regimes]
+    return float(np.dot(shares, values))
+
+
+def covariance(market: MarketSpec) -> tuple[float, float, float]:
+    """(var_a, cov, var_b) a year of the stationary diffusion."""
+    total = np.zeros(3)
+    for share, regime in zip(regime_shares(market), market.regimes, strict=True):
+        a, b = regime.volatility
+        total += share * np.array([a * a, correlation(market, regime) * a * b, b * b])
+    return float(total[0]), float(total[1]), float(total[2])
+
+
+def long_run_variance(market: MarketSpec) -> float:
+    """Variance a year of the legs' mean return: diffusion and jumps."""
+    var_a, cov, var_b = covariance(market)
+    total = (var_a + 2.0 * cov + var_b) / 4.0
+    for share, regime in zip(regime_shares(market), market.regimes, strict=True):
+        if regime.jumps is not None:
+            jump = regime.jumps
+            mean = sum(jump.mean) / 2.0
+            sum_of_squares = jump.std[0] ** 2 + jump.std[1] ** 2
+            cross = 2.0 * jump.correlation * jump.std[0] * jump.std[1]
+            total += share * jump.intensity * (mean**2 + (sum_of_squares + cross) / 4.0)
+        for alone in regime.leg_jumps or ():
+            total += share * alone.intensity * (alone.mean**2 + alone.std**2) / 4.0
+    return total
+
+
+def sd_mispricing(market: MarketSpec) -> float:
+    """Standard deviation of the mispricing, spikes included, averaged over regimes.
+
+    Spikes of rate nu and size s that decay at rate k have variance nu s^2 / (2 k).
+    """
+    total = 0.0
+    for share, regime in zip(regime_shares(market), market.regimes, strict=True):
+        for component in regime.mispricing:
+            decay = math.log(2.0) / component.half_life
+            spikes = component.spike_intensity * component.spike_std**2 / (2.0 * decay)
+            total += share * (component.std**2 + spikes)
+    return math.sqrt(total)
+
+
+def min_variance_ratio(market: MarketSpec) -> float:
+    """The hedge ratio cov / var_b of the stationary diffusion."""
+    _, cov, var_b = covariance(market)
+    return max(cov / var_b, 0.0) if var_b > 0.0 else 1.0
+
+
+def sizing_factor(market: MarketSpec, hedge_ratio: float, assumed: float) -> float:
+    """min(1, sd_spread(rho) / sd_spread(assumed)), rho that of the most frequent regime."""
+    shares = regime_shares(market)
+    usual = market.regimes[int(np.argmax(shares))]
+    base, feared = (
+        _spread(usual.volatility, hedge_ratio, rho) for rho in (correlation(market, usual), assumed)
+    )
+    return min(1.0, base / feared) if feared > 0.0 else 1.0
+
+
+def _spread(volatility: tuple[float, float], hedge_ratio: float, rho: float) -> float:
+    a, b = volatility[0], hedge_ratio * volatility[1]
+    return math.sqrt(max(a * a + b * b - 2.0 * rho * a * b, 0.0))
+
+
+def resolved(policy: PolicySpec, market: MarketSpec) -> PolicySpec:
+    """The policy with everything that it takes from the market as plain numbers."""
+    hedge = policy.hedge_ratio
+    if hedge is None:
+        hedge = min_variance_ratio(market)
+    leverage = policy.leverage
+    if policy.sizing_correlation is not None:
+        leverage *= sizing_factor(market, hedge, policy.sizing_correlation)
+    return replace(policy, hedge_ratio=hedge, leverage=leverage, sizing_correlation=None)

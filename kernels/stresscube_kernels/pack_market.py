@@ -1,0 +1,219 @@
+"""A market point from its description (`spec.py`) to the numbers that kernels read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import contract, tails
+from .chain import UNIT, cumulative, start_probabilities, transition_matrix
+from .moments import long_run_variance, sd_mispricing
+from .spec import (
+    ChainSpec,
+    JumpSpec,
+    LegJumpSpec,
+    MarketSpec,
+    MispricingSpec,
+    PremiumSpec,
+    RegimeSpec,
+    ShockSpec,
+    SimulationSpec,
+)
+
+EIGHT_HOURS = 8.0 / (365 * 24)
+NO_JUMP = JumpSpec(0.0, (0.0, 0.0), (0.0, 0.0), 0.0)
+NO_LEG_JUMPS = (LegJumpSpec(0.0, 0.0, 0.0),) * 2
+STILL = MispricingSpec(1.0, 0.0)
+
+
+def pack_market(
+    market: MarketSpec, simulation: SimulationSpec, shape: contract.Shape
+) -> contract.Market:
+    """A market point per step; leaves are float64 and uint32 scalars, and one table."""
+    step = simulation.step
+    nexts, starts = _chain(market.chain, step)
+    return contract.Market(
+        regimes=tuple(
+            _regime(regime, step, shape, nexts[k], starts[k])
+            for k, regime in enumerate(market.regimes)
+        ),
+        correlation_regimes=_correlation_regimes(market, step),
+        funding_regimes=_funding_regimes(market, step),
+        tail_interval=np.float64(max(1.0, round(market.tail_interval / step))),
+        tails=np.concatenate([tails.table(regime.tail_dof) for regime in market.regimes])
+        if shape.features.tails
+        else np.ones(1),
+        funding=contract.FundingRule(
+            interval=np.float64(max(1.0, round(market.funding_interval / step))),
+            interest=np.float64(market.interest * market.funding_interval / EIGHT_HOURS),
+            clamp=np.float64(market.clamp),
+        ),
+        signals=_signals(market, step),
+        shocks=tuple(_shock(shock, step) for shock in market.shocks),
+        mark_decay=np.float64(decay(market.mark_smoothing, step)),
+    )
+
+
+def decay(half_life: float, step: float) -> float:
+    """What is left after one step of an exponential decay; 0 for a half-life of 0."""
+    return 0.5 ** (step / half_life) if half_life > 0.0 else 0.0
+
+
+def event_probability(intensity: float, step: float) -> float:
+    """The probability of an event in a step, at most one being counted."""
+    return -math.expm1(-intensity * step)
+
+
+def _word(probability: float) -> np.uint32:
+    return np.uint32(round(probability * UNIT))
+
+
+def _chain(chain: ChainSpec, step: float) -> tuple[list[tuple[Any, ...]], Any]:
+    """Cumulative transition rows and start probabilities, in units of 2^-31."""
+    nexts = cumulative(transition_matrix(chain, step))
+    starts = cumulative(start_probabilities(chain)[None, :])[0]
+    return [tuple(row) for row in nexts], starts
+
+
+def _correlation_regimes(market: MarketSpec, step: float) -> tuple[contract.CorrelationRegime, ...]:
+    if market.correlation_chain is None:
+        return ()
+    nexts, starts = _chain(market.correlation_chain, step)
+    return tuple(
+        contract.CorrelationRegime(np.float64(state.correlation), nexts[k], starts[k])
+        for k, state in enumerate(market.correlation_regimes)
+    )
+
+
+def _funding_regimes(market: MarketSpec, step: float) -> tuple[contract.FundingRegime, ...]:
+    if market.funding_chain is None:
+        return ()
+    nexts, starts = _chain(market.funding_chain, step)
+    return tuple(
+        contract.FundingRegime(_premium(state.premium, step), nexts[k], starts[k])
+        for k, state in enumerate(market.funding_regimes)
+    )
+
+
+def _premium(premium: PremiumSpec, step: float) -> tuple[contract.Premium, ...]:
+    left = decay(premium.half_life, step)
+    return tuple(
+        contract.Premium(
+            mean=np.float64(mean),
+            decay=np.float64(left),
+            kick=np.float64(std * math.sqrt(1.0 - left * left)),
+            std=np.float64(std),
+        )
+        for mean, std in zip(premium.mean, premium.std, strict=True)
+    )
+
+
+def _regime(
+    regime: RegimeSpec, step: float, shape: contract.Shape, nexts: tuple[Any, ...], start: Any
+) -> contract.Regime:
+    deviation = [sigma * step**0.5 for sigma in regime.volatility]
+    drift = [
+        (mu - sigma**2 / 2) * step - compensation(regime, leg, step)
+        for leg, (mu, sigma) in enumerate(zip(regime.drift, regime.volatility, strict=True))
+    ]
+    own = regime.correlation is not None
+    premium = () if regime.premium is None else _premium(regime.premium, step)
+    return contract.Regime(
+        drift_a=np.float64(drift[0]),
+        drift_b=np.float64(drift[1]),
+        deviation_a=np.float64(deviation[0]),
+        deviation_b=np.float64(deviation[1]),
+        correlation=np.float64(regime.correlation if own else 0.0),
+        own_correlation=np.float64(own),
+        slippage_multiplier=np.float64(regime.slippage_multiplier),
+        jumps=(_jump(regime.jumps or NO_JUMP, step),) * shape.jumps,
+        leg_jumps=tuple(_leg_jump(j, step) for j in regime.leg_jumps or NO_LEG_JUMPS)
+        if shape.leg_jumps
+        else (),
+        mispricing=_mispricing(regime.mispricing, shape.mispricing, step),
+        premium=premium,
+        next=nexts,
+        start=start,
+    )
+
+
+def compensation(regime: RegimeSpec, leg: int, step: float) -> float:
+    """What a step's log-return gives up so that `drift` stays the drift of the price.
+
+    A jump J of probability p in the step multiplies the mean price by 1 + p (E[e^J] - 1); for
+    small steps that is the usual lambda E[e^J - 1] a year.
+    """
+    sizes: list[tuple[float, float, float]] = []
+    if regime.jumps is not None:
+        sizes.append((regime.jumps.intensity, regime.jumps.mean[leg], regime.jumps.std[leg]))
+    if regime.leg_jumps is not None:
+        alone = regime.leg_jumps[leg]
+        sizes.append((alone.intensity, alone.mean, alone.std))
+    return sum(
+        math.log1p(event_probability(rate, step) * math.expm1(mean + std * std / 2))
+        for rate, mean, std in sizes
+    )
+
+
+def _jump(jump: JumpSpec, step: float) -> contract.Jump:
+    return contract.Jump(
+        probability=_word(event_probability(jump.intensity, step)),
+        mean_a=np.float64(jump.mean[0]),
+        mean_b=np.float64(jump.mean[1]),
+        std_a=np.float64(jump.std[0]),
+        std_b=np.float64(jump.std[1]),
+        correlation=np.float64(jump.correlation),
+    )
+
+
+def _leg_jump(jump: LegJumpSpec, step: float) -> contract.LegJump:
+    probability = _word(event_probability(jump.intensity, step))
+    return contract.LegJump(probability, np.float64(jump.mean), np.float64(jump.std))
+
+
+def _mispricing(
+    components: Sequence[MispricingSpec], count: int, step: float
+) -> tuple[contract.Component, ...]:
+    padded = [*components, *[STILL] * (count - len(components))]
+    return tuple(_component(component, step) for component in padded)
+
+
+def _component(component: MispricingSpec, step: float) -> contract.Component:
+    left = decay(component.half_life, step)
+    return contract.Component(
+        decay=np.float64(left),
+        kick=np.float64(component.std * math.sqrt(1.0 - left * left)),
+        std=np.float64(component.std),
+        spike_probability=_word(event_probability(component.spike_intensity, step)),
+        spike_std=np.float64(component.spike_std),
+    )
+
+
+def _signals(market: MarketSpec, step: float) -> contract.Signals:
+    spread = sd_mispricing(market)
+    first = next((r.mispricing[0] for r in market.regimes if r.mispricing), STILL)
+    left = decay(first.half_life, step)
+    return contract.Signals(
+        decay=np.float64(decay(market.signal_half_life, step)),
+        variance=np.float64(max(long_run_variance(market) * step, 1e-30)),
+        scale=np.float64(1.0 / spread if spread > 0.0 else 0.0),
+        noise=np.float64(market.signal_noise),
+        noise_decay=np.float64(left),
+        noise_kick=np.float64(math.sqrt(1.0 - left * left)),
+    )
+
+
+def _shock(shock: ShockSpec, step: float) -> contract.Shock:
+    start = round(shock.at / step)
+    count = max(1, round(shock.duration / step))
+    returns = [math.log1p(r) / count for r in shock.returns]
+    return contract.Shock(
+        start=np.uint32(start),
+        end=np.uint32(start + count),
+        return_a=np.float64(returns[0]),
+        return_b=np.float64(returns[1]),
+        regime=np.float64(-1.0 if shock.regime is None else shock.regime),
+    )
