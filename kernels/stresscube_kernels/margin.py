@@ -17,7 +17,7 @@ class Margin(NamedTuple):
     rate_b: Any
 
 
-def margin(ops: Ops, policy: Policy, notional_a: Any, notional_b: Any, mark_b: Any) -> Margin:
+def margin(ops: Ops, policy: Policy, notional_a: Any, notional_b: Any, mark_b: Any = 0.0) -> Margin:
     """Maintenance margin of two legs, each on its venue's tiers, leg b at its mark price."""
     tiers_a, tiers_b = policy.venues[0].tiers, policy.venues[-1].tiers
     unrealised = notional_b * mark_b

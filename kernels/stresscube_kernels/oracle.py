@@ -68,7 +68,7 @@ def run_policies(
     account = rebuild(account, (np.repeat(field, n_paths, axis=1) for field in values(account)))
     for step in range(n_steps):
         tick = Tick(*(tape[None, :, step, field] for field in range(len(Tick._fields))))
-        account = rules.step(ops, shape.features, account, dtype(step), tick, policy)
+        account = rules.step(ops, shape.features, account, ops.dtype.type(step), tick, policy)
     last = Tick(*(tape[None, :, -1, field] for field in range(len(Tick._fields))))
     outcome = rules.close(ops, shape.features, account, last, policy)
     grid = (len(Outcome._fields), len(values(policies)[0]), n_paths)

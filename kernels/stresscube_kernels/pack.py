@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ from .margin import tiered
 from .ops import NumpyOps
 from .rules import rules_of
 from .spec import (
+    NEVER,
     Job,
     MarketSpec,
     PolicySpec,
@@ -50,6 +52,9 @@ def pack_policy(
 ) -> contract.Policy:
     """One policy of the built-in rules, its leaves numbers."""
     hedge, bias = plain_ratio(policy), policy.directional_bias
+    if hedge == 0.0:  # a single leg has nothing to rebalance
+        policy = replace(policy, rebalance_interval=NEVER, directional_bias=0.0)
+        bias = 0.0
     raised = hedge * (1.0 + bias) / (1.0 - bias)
     lowered = hedge * (1.0 - bias) / (1.0 + bias)
     return contract.Policy(
@@ -169,46 +174,54 @@ def shape_of(
         raise ValueError(f"policies of one job follow one set of rules, not {sorted(rules)}")
     venues = [venue for policy in policies for venue in policy.venues]
     by_leg = any(venue.maintenance_tiers_b is not None for venue in venues)
-    return _market_shape(market)._replace(
-        features=_features(market, policies, simulation),
+    shape = market_shape(market)
+    return shape._replace(
+        features=_features(shape.features, policies, simulation),
         venues=max(2 if by_leg else 1, *(len(policy.venues) for policy in policies)),
         tiers=max(len(leg_tiers(venue, leg)) for venue in venues for leg in (0, 1)),
         rules=rules.pop(),
     )
 
 
-def _market_shape(market: MarketSpec) -> contract.Shape:
+def market_shape(market: MarketSpec) -> contract.Shape:
+    """The code that a market needs when no policy reads it; every feature it has is on."""
     regimes = market.regimes
+    spikes = any(c.spike_intensity > 0.0 for r in regimes for c in r.mispricing)
+    jumps = any(r.jumps is not None for r in regimes)
+    leg_jumps = any(r.leg_jumps is not None for r in regimes)
+    mispricing = max(len(r.mispricing) for r in regimes)
     return contract.Shape(
+        features=contract.Features(
+            mispricing=mispricing > 0,
+            tails=any(r.tail_dof < NEVER_IN_A_KERNEL for r in regimes),
+            funding=len(market.funding_regimes) > 0 or any(r.premium is not None for r in regimes),
+            mark=market.mark_smoothing > 0.0,
+            events=spikes or jumps or leg_jumps or len(market.shocks) > 0,
+        ),
         regimes=len(regimes),
         correlation_regimes=len(market.correlation_regimes),
         funding_regimes=len(market.funding_regimes),
-        jumps=int(any(r.jumps is not None for r in regimes)),
-        leg_jumps=2 * any(r.leg_jumps is not None for r in regimes),
-        mispricing=max(len(r.mispricing) for r in regimes),
+        jumps=int(jumps),
+        leg_jumps=2 * leg_jumps,
+        mispricing=mispricing,
         shocks=len(market.shocks),
     )
 
 
 def _features(
-    market: MarketSpec, policies: Sequence[PolicySpec], simulation: SimulationSpec
+    features: contract.Features, policies: Sequence[PolicySpec], simulation: SimulationSpec
 ) -> contract.Features:
-    shape, steps = _market_shape(market), simulation.steps
-    spikes = any(c.spike_intensity > 0.0 for r in market.regimes for c in r.mispricing)
+    """A market's features and those of the policies that read it."""
+    steps = simulation.steps
     sides = {policy.side for policy in policies}
     bias = any(policy.directional_bias > 0.0 for policy in policies)
-    return contract.Features(
+    return features._replace(
         bridge=simulation.bridge,
         latency=any(venue.latency > 0.0 for p in policies for venue in p.venues),
         interval=any(_steps(p.rebalance_interval, simulation) <= steps for p in policies),
         rolls=any(_steps(p.holding, simulation) < steps for p in policies),
-        mispricing=shape.mispricing > 0,
-        tails=any(r.tail_dof < NEVER_IN_A_KERNEL for r in market.regimes),
-        funding=shape.funding_regimes > 0 or any(r.premium is not None for r in market.regimes),
         signals=bias,
         spread="spread" in sides,
-        mark=market.mark_smoothing > 0.0,
-        events=spikes or shape.jumps + shape.leg_jumps + shape.shocks > 0,
         spread_side="spread" in sides,
         funding_side="funding" in sides,
         bias=bias,

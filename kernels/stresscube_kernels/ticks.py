@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .ops import Ops
 
@@ -26,3 +29,19 @@ def jumped(state: Any) -> Any:
 def due(ops: Ops, state: Any) -> Any:
     """Whether funding is paid at the step's end (b)."""
     return ops.where(jumped(state), state - JUMPED, state) > DUE - 0.5
+
+
+class Unpacked(NamedTuple):
+    """What `state` stands for, as integer arrays of its shape."""
+
+    regime: NDArray[np.int64]
+    correlation_regime: NDArray[np.int64]
+    funding_regime: NDArray[np.int64]
+    due: NDArray[np.int64]
+    jumped: NDArray[np.int64]
+
+
+def unpack(state: NDArray[Any]) -> Unpacked:
+    """The parts of an array of states, for looking at tapes."""
+    whole = state.astype(np.int64)
+    return Unpacked(whole & 7, whole >> 3 & 7, whole >> 6 & 7, whole >> 9 & 1, whole >> 10 & 1)

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Shape, Tick
+from .contract import Tick
+from .pack import market_shape
 from .oracle import simulate
 from .spec import Job, MarketSpec, SimulationSpec
+from .ticks import unpack
 
 
 def paths(
@@ -20,16 +22,17 @@ def paths(
     The others are regime, correlation_regime and correlation; the last is NaN in a step in
     which a leg does not move.
     """
-    shape = Shape(regimes=len(market.regimes), correlation_regimes=len(market.correlation_regimes))
+    shape = market_shape(market)
     tape, _ = simulate(Job(market, (), simulation), first_path, n_paths, shape=shape)
     tick = Tick(*np.moveaxis(tape, -1, 0))
+    states = unpack(tick.state)
     growth = np.cumprod(1.0 + np.stack([tick.return_a, tick.return_b]), axis=-1)
     spread = np.sqrt(tick.variance_a * tick.variance_b)
     correlation = np.full(spread.shape, np.nan)
     np.divide(tick.covariance, spread, out=correlation, where=spread > 0.0)
     return {
         "price": np.concatenate([np.ones((2, n_paths, 1)), growth], axis=-1),
-        "regime": tick.regime.astype(np.int64),
-        "correlation_regime": tick.correlation_regime.astype(np.int64),
+        "regime": states.regime,
+        "correlation_regime": states.correlation_regime,
         "correlation": correlation,
     }
