@@ -11,7 +11,7 @@ It is written so because most steps decide nothing: `policy_idle` is the step of
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import ticks
 from .books import book_closed_trade, book_trade, fill, follow_drawdown, pay
@@ -80,33 +80,44 @@ def carry(
     required = end.required - end.unrealised
     distance_end = account.equity - required
 
-    hit = distance_end <= 0.0
+    touched = distance_end <= 0.0
     if features.bridge:
-        hit = hit | bridge_hits(ops, filled, start, tick, distance_start, distance_end)
-    hit = hit & (account.alive > 0.5)
-    closing = required
-    if not features.bridge:
-        closing = ops.fmin(required, account.equity)
-    elif features.events:
-        # A jump falls at the step's end, after the bridge: the account is found where it is.
-        found = ops.fmin(required, account.equity)
-        closing = ops.where(ticks.jumped(tick.state), found, required)
-    account = liquidate(ops, features, account, policy, hit, closing, now)
-    if features.funding:
-        account = fund(ops, features, account, now, tick, policy, required)
+        touched = touched | bridge_hits(ops, filled, start, tick, distance_start, distance_end)
+    touched = touched & (account.alive > 0.5)
+    found = closing_equity(ops, features, tick, touched, account.equity, required)
+    account, found = fund(ops, features, account, tick, policy, found, required)
+    account = liquidate(ops, features, account, policy, found, now)
     return watch(ops, account, required)
 
 
+class Found(NamedTuple):
+    """An account at its margin check: whether it is closed, with what equity before and after."""
+
+    hit: Any
+    before: Any
+    closing: Any
+
+
+def closing_equity(
+    ops: Ops, features: Features, tick: Tick, hit: Any, equity: Any, required: Any
+) -> Found:
+    """Where a hit account is closed: at its margin, which it met inside the step.
+
+    Without the bridge, and where a jump fell (at the step's end), it is found where it is.
+    """
+    if not features.bridge:
+        return Found(hit, equity, ops.fmin(required, equity))
+    if not features.events:
+        return Found(hit, equity, required)
+    lower = ops.fmin(required, equity)
+    return Found(hit, equity, ops.where(ticks.jumped(tick.state), lower, required))
+
+
 def liquidate(
-    ops: Ops,
-    features: Features,
-    account: Account,
-    policy: Policy,
-    hit: Any,
-    closing: Any,
-    now: Any,
+    ops: Ops, features: Features, account: Account, policy: Policy, found: Found, now: Any
 ) -> Account:
-    """Close the account at equity `closing` where hit; position and equity go on as shadow."""
+    """Close the account where hit; position and equity go on as the shadow account."""
+    hit, closing = found.hit, found.closing
     fee_a, fee_b = policy.venues[0].liquidation_fee, policy.venues[-1].liquidation_fee
     penalty = fee_a * ops.fabs(account.notional_a) + fee_b * ops.fabs(account.notional_b)
     if features.bridge and not (features.events or features.funding or features.mark):
@@ -118,7 +129,7 @@ def liquidate(
         short = ops.fmax(-closing, 0.0)
         kept = closing - penalty + short
         deficit = ops.where(hit, short, account.deficit)
-    cost = account.equity - closing + penalty
+    cost = found.before - closing + penalty
     return account._replace(
         alive=ops.where(hit, 0.0, account.alive),
         kept=ops.where(hit, kept, account.kept),
@@ -144,22 +155,31 @@ def fund(
     ops: Ops,
     features: Features,
     account: Account,
-    now: Any,
     tick: Tick,
     policy: Policy,
+    found: Found,
     required: Any,
-) -> Account:
-    """Pay funding where it is due, on step-end notionals, and test the margin again."""
+) -> tuple[Account, Found]:
+    """Pay funding where it is due, on step-end notionals, and test the margin again.
+
+    An account hit inside the step owes none; its shadow does.
+    """
+    if not features.funding:
+        return account, found
     cap_a, cap_b = policy.venues[0].funding_cap, policy.venues[-1].funding_cap
     rate_a = ops.fmax(ops.fmin(tick.funding_a, cap_a), -cap_a)
     rate_b = ops.fmax(ops.fmin(tick.funding_b, cap_b), -cap_b)
     owed = account.notional_a * rate_a + account.notional_b * rate_b
-    paid = ops.where(ticks.due(ops, tick.state), owed, 0.0)
-    account = account._replace(
-        equity=account.equity - paid, funding=account.funding + account.alive * paid
+    owed = ops.where(ticks.due(ops, tick.state), owed, 0.0)
+    equity = account.equity - owed
+    paid = ops.where(found.hit, 0.0, account.alive * owed)
+    again = (equity <= required) & (account.alive > 0.5)
+    account = account._replace(equity=equity, funding=account.funding + paid)
+    return account, Found(
+        found.hit | again,
+        ops.where(found.hit, found.before, equity),
+        ops.where(found.hit, found.closing, ops.fmin(required, equity)),
     )
-    hit = (account.equity <= required) & (account.alive > 0.5)
-    return liquidate(ops, features, account, policy, hit, ops.fmin(required, account.equity), now)
 
 
 def policy_close(
