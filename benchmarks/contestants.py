@@ -59,7 +59,7 @@ def compiled(case: Case, kernels: Kernels, name: str, threads: int) -> Contestan
             at = slice(rows[0], rows[-1] + 1)
             steps = tape.shape[1]
             kernels.policy_open(policies, accounts[at])
-            kernels.policy_run(tape[at], steps, policies, accounts[at])
+            kernels.policy_run(tape[at], 0, steps, policies, accounts[at])
             kernels.policy_close(tape[at], steps - 1, policies, accounts[at], results[at])
 
         list(pool.map(part, np.array_split(np.arange(len(tape)), min(threads, len(tape)))))

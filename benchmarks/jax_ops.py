@@ -54,6 +54,9 @@ class JaxOps:
     def bits2f(self, x: Any) -> Any:
         return jax.lax.bitcast_convert_type(jnp.asarray(x, jnp.uint32), jnp.float32)
 
+    def lookup(self, table: Any, index: Any) -> Any:
+        return jnp.asarray(table)[index]
+
 
 Simulate = Callable[[Any], Outcome]
 
@@ -74,13 +77,18 @@ def prepare(policies: Policy, shape: Shape) -> Simulate:
     def simulate(tape: Any, leaves: list[Any]) -> Outcome:
         policy = rebuild(policies, iter(leaf[None, :] for leaf in leaves))
         grid = (tape.shape[2], len(leaves[0]))
-        opened = policy_open(ops, shape.features, policy)
-        account = Account(*(jnp.broadcast_to(field, grid) for field in opened))
 
-        def step(account: Account, row: Any) -> tuple[Account, None]:
-            return policy_step(ops, shape.features, account, ticks(row), policy), None
+        def whole(account: Account) -> Account:
+            return Account(*(jnp.broadcast_to(jnp.float32(field), grid) for field in account))
 
-        account, _ = jax.lax.scan(step, account, tape)
+        def step(account: Account, at: tuple[Any, Any]) -> tuple[Account, None]:
+            now, row = at
+            made = policy_step(ops, shape.features, account, now, ticks(row), policy)
+            return whole(made), None
+
+        opened = whole(policy_open(ops, shape.features, policy))
+        now = jnp.arange(tape.shape[0], dtype=jnp.float32)
+        account, _ = jax.lax.scan(step, opened, (now, tape))
         return policy_close(ops, shape.features, account, ticks(tape[-1]), policy)
 
     return lambda tape: jax.block_until_ready(simulate(tape, leaves))

@@ -68,15 +68,22 @@ correlation = 0.9
 
 
 class Broken(NamedTuple):
-    """Replace `old` by `new` in BASE (append `new` if `old` is "") and expect these lines."""
+    """Replace `old` by `new` in BASE (append `new` if `old` is "") and expect these lines.
+
+    more: further replacements.
+    """
 
     old: str
     new: str
     lines: tuple[str, ...]
+    more: tuple[tuple[str, str], ...] = ()
 
 
-def one(old: str, new: str, *lines: str) -> Broken:
-    return Broken(old, new, lines)
+def one(old: str, new: str, *lines: str, more: tuple[tuple[str, str], ...] = ()) -> Broken:
+    return Broken(old, new, lines, more)
+
+
+SWEPT = '"market.regimes.stress.correlation" = [0.8, 0.3]'
 
 
 SIMULATION = (
@@ -533,37 +540,218 @@ SWEEP = (
     ),
 )
 
-LATER = (
+COMPONENT = '[{ half_life = "1h", std = 0.001 }]'
+FUNDING = '{ mean = [0.0, 0.0], std = [0.0001, 0.0001], half_life = "1d" }'
+
+EVENTS = (
     one(
         "correlation = 0.85",
-        "correlation = 0.85\ntail_dof = 5",
-        "market.regimes[0].tail_dof = 5: Student-t returns are not available in this version; "
-        "leave it out or write inf",
+        "correlation = 0.85\njumps = { intensity = 100_000 }",
+        "market.regimes[0].jumps.intensity = 100000: makes 0.19 jumps a step, and at most one is "
+        "drawn; take a step of 30s or less",
     ),
     one(
         "correlation = 0.85",
-        "correlation = 0.85\njumps = { intensity = 20 }",
-        "market.regimes[0].jumps = { intensity = 20 }: jumps are not available in this version; "
-        "leave it out",
+        "correlation = 0.85\nidiosyncratic_jumps = [{ intensity = 0 }, { intensity = 1e9 }]",
+        "market.regimes[0].idiosyncratic_jumps[1].intensity = 1000000000.0: makes 1.9e+03 jumps a "
+        "step, and at most one is drawn; take a step of 2ms or less",
+    ),
+    one(
+        "correlation = 0.85",
+        "correlation = 0.85\nidiosyncratic_jumps = [{ intensity = 1 }]",
+        "market.regimes[0].idiosyncratic_jumps = [{ intensity = 1 }]: must have two tables, one "
+        "for each leg; { intensity = 0 } is a leg without jumps",
+    ),
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        '"market.regimes.stress.jumps.intensity" = [0, 10]',
+        "sweep.market.regimes.stress.jumps.intensity = [0, 10]: market.regimes[1] has no jumps; "
+        "add jumps = { ... } to it",
+    ),
+    one(
+        "correlation = 0.8\n",
+        "correlation = 0.8\njumps = { intensity = 2 }\n",
+        "sweep.market.regimes.stress.jumps.intensity[1] = 60000: makes 0.11 jumps a step, and at "
+        "most one is drawn; take a step of 30s or less",
+        more=((SWEPT, '"market.regimes.stress.jumps.intensity" = [20, 60_000]'),),
+    ),
+    one(
+        "correlation = 0.85",
+        "correlation = 0.85\ntail_dof = 2",
+        "market.regimes[0].tail_dof = 2: must be more than 2, or inf",
+    ),
+    one(
+        'assets = ["BTC", "ETH"]',
+        'assets = ["BTC", "ETH"]\ntail_interval = "90s"',
+        "sweep.market.regimes.stress.tail_dof[1] = 5: with this value, market.tail_interval: must "
+        "be a whole number of steps of 1min",
+        more=((SWEPT, '"market.regimes.stress.tail_dof" = [inf, 5]'),),
+    ),
+)
+
+MISPRICING = (
+    one(
+        "correlation = 0.85",
+        f"correlation = 0.85\nmispricing = {COMPONENT}",
+        "market.regimes[1].mispricing: must have one table, as market.regimes[0] has: say what "
+        "becomes of each component in this regime, if only { half_life, std = 0 }",
+    ),
+    one(
+        "correlation = 0.85",
+        'correlation = 0.85\nmispricing = [{ half_life = "30s", std = 0.001 }]',
+        'market.regimes[0].mispricing[0].half_life = "30s": must be at least one step (1min); '
+        "take a shorter step",
+        "market.regimes[1].mispricing: must have one table, as market.regimes[0] has: say what "
+        "becomes of each component in this regime, if only { half_life, std = 0 }",
+    ),
+    one(
+        "correlation = 0.85",
+        'correlation = 0.85\nmispricing = [{ half_life = "1h" }, { half_life = "1h" }, '
+        '{ half_life = "1h" }]',
+        'market.regimes[0].mispricing = [{ half_life = "1h" }, { half_life = "1h" }, { half_life '
+        "...: must have 0 to 2 tables, has 3",
     ),
     one(
         'holding = "1h"',
-        'roll = "net"',
-        'policy.roll = "net": net rolling is not available in this version; '
-        'leave it out or write "close"',
+        'side = "spread"',
+        'policy.side = "spread": needs mispricing; add it to the regimes',
     ),
     one(
-        "hedge_ratio = 1.0",
-        'hedge_ratio = "min-variance"',
-        'policy.hedge_ratio = "min-variance": the minimum-variance ratio is not available in '
-        "this version; write a number",
+        "leverage = [2, 5, 50]",
+        'side = ["fixed", "spread", "funding"]',
+        'sweep.side[1] = "spread": needs mispricing; add it to the regimes',
+        'sweep.side[2] = "funding": needs funding; add it to every regime, or add '
+        "[[market.funding_regimes]]",
+    ),
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        '"market.regimes.stress.mispricing[0].std" = [0.001]',
+        "sweep.market.regimes.stress.mispricing[0].std = [0.001]: there are no mispricing",
+    ),
+)
+
+FUNDED = (
+    one(
+        "correlation = 0.85",
+        f"correlation = 0.85\nfunding = {FUNDING}",
+        "market.regimes[1].funding: is missing; state funding in every regime or in none, or in "
+        "[[market.funding_regimes]]",
+    ),
+    one(
+        "correlation = 0.85",
+        f'correlation = 0.85\nfunding = {FUNDING}\n[[market.funding_regimes]]\nname = "quiet"\n'
+        f"funding = {FUNDING}\n",
+        "market.regimes[0].funding = { mean = [0.0, 0.0], std = [0.0001, 0.0001], half_life = ...: "
+        "would not act, because [[market.funding_regimes]] carry the funding; remove one or the "
+        "other",
+    ),
+    one(
+        'assets = ["BTC", "ETH"]',
+        f'assets = ["BTC", "ETH"]\nfunding_interval = "90s"\ninitial_funding_regime = "loud"\n'
+        f'funding_regimes = [{{ name = "quiet", funding = {FUNDING} }}]',
+        'market.initial_funding_regime = "loud": must be one of "quiet" or "stationary"',
+        'market.funding_interval = "90s": must be a whole number of steps of 1min',
+    ),
+    one(
+        'holding = "1h"',
+        'side = "funding"',
+        'policy.side = "funding": needs funding; add it to every regime, or add '
+        "[[market.funding_regimes]]",
+    ),
+)
+
+SHOCK = 'duration = "10min"\nreturns = [-0.1, -0.2]'
+
+SHOCKS = (
+    one(
+        "",
+        f'\n[[market.shocks]]\nat = "55min"\n{SHOCK}',
+        'market.shocks[0].at = "55min": makes the shock end after 65min, and the horizon is 1h',
+    ),
+    one(
+        "",
+        f'\n[[market.shocks]]\nat = "90s"\n{SHOCK}\nregime = "panic"',
+        'market.shocks[0].at = "90s": must be a whole number of steps of 1min',
+        'market.shocks[0].regime = "panic": must be one of "calm", "stress"',
+    ),
+    one(
+        "",
+        f'\n[[market.shocks]]\nat = "0s"\n{SHOCK}\n[[market.shocks]]\nat = "9min"\n{SHOCK}',
+        'market.shocks[1].at = "9min": overlaps market.shocks[0], which lasts from the start to '
+        "10min",
+    ),
+    one(
+        "",
+        '\n[[market.shocks]]\nat = "0s"\nduration = "1min"\nreturns = [-1, 0]',
+        "market.shocks[0].returns[0] = -1: must be in (-1, 100]",
+    ),
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        f'"market.shocks[1].returns.ETH" = [0.0]\n[[market.shocks]]\nat = "0s"\n{SHOCK}',
+        "sweep.market.shocks[1].returns.ETH = [0.0]: the tables of shocks go by number: [0]",
+    ),
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        f'"market.shocks[0].duration" = ["2h"]\n[[market.shocks]]\nat = "0s"\n{SHOCK}',
+        'sweep.market.shocks[0].duration[0] = "2h": with this value, market.shocks[0].at: makes '
+        "the shock end after 2h, and the horizon is 1h",
+    ),
+)
+
+LEGS = (
+    one(
+        "[[0, 0.004], [50_000, 0.005]]",
+        "{ BTC = [[0, 0.004]], ETC = [[0, 0.005]] }",
+        'venues[0].maintenance_tiers.ETC = [[0, 0.005]]: is no asset; did you mean "ETH"?',
+        "venues[0].maintenance_tiers = { BTC = [[0, 0.004]], ETC = [[0, 0.005]] }: must have tiers "
+        'for each asset, and has none for "ETH"',
+    ),
+    one(
+        "[[0, 0.004], [50_000, 0.005]]",
+        "{ BTC = [[0, 0.004]], ETH = [[5, 0.005]] }",
+        "venues[0].maintenance_tiers.ETH[0] = [5, 0.005]: the first tier must start at notional "
+        "floor 0",
     ),
     one(
         'venue = "A"',
-        'venue = "A/Bravo"',
-        'policy.venue = "A/Bravo": legs on two venues are not available in this version; '
-        "use one venue for both legs",
+        'venue = "A/bravo"',
+        'policy.venue = "A/bravo": must be one of "A", "Bravo"; did you mean "Bravo"?',
     ),
+    one(
+        'venue = "A"',
+        'venue = "A/Bravo/A"',
+        'policy.venue = "A/Bravo/A": must be a venue, or "X/Y" for two',
+    ),
+    one(
+        'holding = "1h"',
+        "directional_bias = 1.0",
+        "policy.directional_bias = 1.0: must be in [0, 1)",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "directional_bias = [0.0, 0.1, 1.5]",
+        "sweep.directional_bias[2] = 1.5: must be in [0, 1)",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        'hedge_ratio = [1.0, "min-varience"]',
+        'sweep.hedge_ratio[1] = "min-varience": must be a number in [0, 1000] or "min-variance", '
+        "not text",
+    ),
+)
+
+CHAINS = (
+    one(
+        '"market.regimes.stress.correlation" = [0.8, 0.3]',
+        '"market.regimes.calm.mean_duration" = ["7h", "forever"]\n'
+        '"market.regimes.stress.mean_duration" = ["forever", "2h"]',
+        'sweep.market.regimes.calm.mean_duration = ["7h", "forever"]: with the other axes, '
+        "market.initial_regime: the long-run law is not unique, because the chain can end in "
+        '"calm" and "stress"; name the regime to start in, or give mean durations',
+    ),
+)
+
+LATER = (
     one(
         "max_leverage = 20",
         'margin_mode = "isolated"',
@@ -571,20 +759,10 @@ LATER = (
         'leave it out or write "cross"',
     ),
     one(
-        "leverage = [2, 5, 50]",
-        'hedge_ratio = [1.0, "min-variance"]\nside = ["fixed", "spread"]',
-        'sweep.hedge_ratio[1] = "min-variance": the minimum-variance ratio is not available in '
-        "this version; write a number",
-        'sweep.side[1] = "spread": entry rules are not available in this version; '
-        'leave it out or write "fixed"',
-    ),
-    one(
-        '"market.regimes.stress.correlation" = [0.8, 0.3]',
-        '"market.regimes.stress.jumps.intensity" = [0, 10]',
-        "sweep.market.regimes.stress.jumps.intensity[0] = 0: jumps are not available in this "
-        "version; leave it out",
-        "sweep.market.regimes.stress.jumps.intensity[1] = 10: jumps are not available in this "
-        "version; leave it out",
+        "max_leverage = 20",
+        'after_leg_death = "hold"',
+        'venues[0].after_leg_death = "hold": isolated margin is not available in this version; '
+        'leave it out or write "close"',
     ),
 )
 
@@ -614,4 +792,7 @@ FILE = (
     ),
 )
 
-BROKEN = (*FILE, *SIMULATION, *MARKET, *VENUES, *POLICY, *SWEEP, *LATER)
+BROKEN = (
+    *FILE, *SIMULATION, *MARKET, *EVENTS, *MISPRICING, *FUNDED, *SHOCKS, *CHAINS, *VENUES, *POLICY,
+    *LEGS, *SWEEP, *LATER,
+)  # fmt: skip

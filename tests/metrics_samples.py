@@ -59,6 +59,7 @@ def draw(
         "deficit": gone * np.maximum(own[2], 0.0) * 0.01,
         "pnl_a": 0.7 * leg_a + 0.3 * (equity - 1.0),
         "pnl_b": 0.7 * (equity - 1.0) - 0.7 * leg_a + fees,
+        "pnl_mispricing": 0.2 * (equity - 1.0) + 0.001 * own[1],
         "fees": fees,
         "slippage": 0.2 * fees,
         "liquidation_cost": gone * 0.004,

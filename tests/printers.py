@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -18,7 +18,14 @@ from stresscube_kernels.compiled import CXX_FLAGS
 from stresscube_kernels.ops import NumpyOps, Ops
 from stresscube_kernels.trace import Program, trace
 
-Arrays = Sequence[NDArray[Any]]
+
+class Table(NamedTuple):
+    """An input that every call of the function reads as a whole."""
+
+    entries: NDArray[Any]
+
+
+Arrays = Sequence[NDArray[Any] | Table]
 Function = Callable[..., tuple[Any, ...]]  # (ops, *inputs) -> outputs
 DTYPES = {"u": np.dtype(np.uint32)}
 
@@ -35,12 +42,15 @@ def program_of(function: Function, kinds: str) -> Program:
 
 def by_numpy(function: Function, inputs: Arrays, precision: str) -> list[NDArray[Any]]:
     ops: Ops = NumpyOps(precision)
-    return [np.asarray(value) for value in function(ops, *inputs)]
+    return [np.asarray(value) for value in function(ops, *map(array_of, inputs))]
 
 
 def by_numba(function: Function, inputs: Arrays, precision: str) -> list[NDArray[Any]]:
-    program = program_of(function, kinds_of(inputs))
-    loads = [f"in_x{k} = inputs_{k}[i]" for k in range(len(inputs))]
+    kinds = kinds_of(inputs)
+    program = program_of(function, kinds)
+    loads = [
+        f"in_x{k} = inputs_{k}" + ("" if kind == "t" else "[i]") for k, kind in enumerate(kinds)
+    ]
     stores = [
         f"outputs_{k}[i] = {print_numba.operand(value)}"
         for k, (_, value) in enumerate(program.outputs)
@@ -54,7 +64,7 @@ def by_numba(function: Function, inputs: Arrays, precision: str) -> list[NDArray
     exec(text, module)
     run = numba.njit(fastmath=module["fast"], error_model="numpy")(module["run"])
     outputs = poisoned(program, len(inputs[0]), precision)
-    run(len(inputs[0]), *inputs, *outputs)
+    run(len(inputs[0]), *map(array_of, inputs), *outputs)
     return outputs
 
 
@@ -64,7 +74,9 @@ def by_cpp(function: Function, inputs: Arrays, precision: str, folder: Path) -> 
     ins = [(f"x{k}", kind) for k, kind in enumerate(kinds_of(inputs))]
     outs = [(f"y{k}", value.kind) for k, (_, value) in enumerate(program.outputs)]
     loads = ", ".join(
-        f"static_cast<const {print_cpp.TYPES[kind]} *>(inputs[{k}])[i]"
+        f"static_cast<const real *>(inputs[{k}])"
+        if kind == "t"
+        else f"static_cast<const {print_cpp.TYPES[kind]} *>(inputs[{k}])[i]"
         for k, (_, kind) in enumerate(ins)
     )
     stores = " ".join(
@@ -92,15 +104,25 @@ def by_cpp(function: Function, inputs: Arrays, precision: str, folder: Path) -> 
     subprocess.run(command, check=True)
     outputs = poisoned(program, len(inputs[0]), precision)
     addresses = [
-        (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+        (ctypes.c_void_p * len(arrays))(*(array_of(array).ctypes.data for array in arrays))
         for arrays in (inputs, outputs)
     ]
     ctypes.CDLL(str(library)).run(ctypes.c_int64(len(inputs[0])), *addresses)
     return outputs
 
 
+def array_of(given: NDArray[Any] | Table) -> NDArray[Any]:
+    return given.entries if isinstance(given, Table) else given
+
+
 def kinds_of(inputs: Arrays) -> str:
-    return "".join("u" if array.dtype == np.uint32 else "f" for array in inputs)
+    return "".join(map(kind_of, inputs))
+
+
+def kind_of(given: NDArray[Any] | Table) -> str:
+    if isinstance(given, Table):
+        return "t"
+    return "u" if given.dtype == np.uint32 else "f"
 
 
 def poisoned(program: Program, count: int, precision: str) -> list[NDArray[Any]]:

@@ -26,6 +26,7 @@ from stresscube_kernels.spec import (
     RegimeSpec,
     SimulationSpec,
 )
+from stresscube_kernels.ticks import unpack
 
 K = 4.5
 # calm -> (stress, rally), stress -> calm, rally -> (calm, stress)
@@ -54,6 +55,11 @@ def ticks(market: MarketSpec, run: SimulationSpec, paths: int) -> Tick:
     tape, _ = tapes(market, run, paths)
     assert np.isfinite(tape).all()
     return Tick(*np.moveaxis(tape, -1, 0))
+
+
+def regimes(made: Tick) -> NDArray[np.int64]:
+    """The regime of every step, [paths, steps]."""
+    return unpack(made.state).regime
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +109,17 @@ def test_integer_thresholds() -> None:
 
 def test_first_regime_has_the_stationary_law(made: Tick) -> None:
     law = stationary_of(expm(chain.generator(THREE) * RUN.step))
-    share = np.array([(made.regime[:, 0] == k).mean() for k in range(3)])
-    assert np.all(np.abs(share - law) < K * np.sqrt(law * (1 - law) / len(made.regime)))
+    first = regimes(made)[:, 0]
+    share = np.array([(first == k).mean() for k in range(3)])
+    assert np.all(np.abs(share - law) < K * np.sqrt(law * (1 - law) / len(first)))
 
 
 def test_regime_shares(made: Tick) -> None:
     """The variance of a path's share of time is the sum of the chain's autocovariances."""
     matrix = expm(chain.generator(THREE) * RUN.step)
     law = stationary_of(matrix)
-    paths, steps = made.regime.shape
+    states = regimes(made)
+    paths, steps = states.shape
     covariance = np.zeros(3)
     power = np.eye(3)
     for lag in range(steps):
@@ -119,7 +127,7 @@ def test_regime_shares(made: Tick) -> None:
         covariance += weight * (law * np.diag(power) - law**2)
         power = power @ matrix
     error = np.sqrt(covariance / steps**2 / paths)
-    share = np.array([(made.regime == k).mean() for k in range(3)])
+    share = np.array([(states == k).mean() for k in range(3)])
     assert np.all(np.abs(share - law) < K * error)
 
 
@@ -127,7 +135,7 @@ def test_regime_shares(made: Tick) -> None:
 def test_switching_against_expm(made: Tick, gap: int) -> None:
     """Pairs of steps `gap` apart, taken without overlap, against expm(Q gap step)."""
     matrix = expm(chain.generator(THREE) * RUN.step * gap)
-    states = made.regime[:, ::gap].astype(int)
+    states = regimes(made)[:, ::gap]
     counts = np.zeros((3, 3))
     np.add.at(counts, (states[:, :-1].ravel(), states[:, 1:].ravel()), 1)
     visits = counts.sum(axis=1, keepdims=True)
@@ -143,7 +151,7 @@ def test_durations_are_geometric(made: Tick) -> None:
     mean is 28 steps, what is left 200), and those count with the length seen.
     """
     matrix = expm(chain.generator(THREE) * RUN.step)
-    states = made.regime.astype(int)
+    states = regimes(made)
     steps = states.shape[1]
     stays: list[list[int]] = [[], [], []]
     for path in states:
@@ -165,18 +173,18 @@ def test_initial_regime_and_absorption() -> None:
     market = dataclasses.replace(
         MARKET, chain=ChainSpec((HOUR, NEVER, HOUR), ((0, 1, 0), (0, 0, 0), (1, 0, 0)), initial=2)
     )
-    states = ticks(market, RUN, 200).regime
+    states = regimes(ticks(market, RUN, 200))
     assert np.all(states[:, 0] == 2)
     assert np.all(states[:, -1] == 1)
     assert np.all((np.diff(states)[states[:, :-1] == 1]) == 0)
     fixed = dataclasses.replace(MARKET, chain=dataclasses.replace(THREE, initial=1))
-    assert np.all(ticks(fixed, RUN, 50).regime[:, 0] == 1)
+    assert np.all(regimes(ticks(fixed, RUN, 50))[:, 0] == 1)
 
 
 def test_each_regime_has_its_own_numbers(made: Tick) -> None:
     """The step's covariance and slippage multiplier are those of the regime in force."""
     for k, regime in enumerate(REGIMES):
-        here = made.regime == k
+        here = regimes(made) == k
         a, b = regime.volatility
         rho = regime.correlation
         assert rho is not None
@@ -194,7 +202,7 @@ def test_each_regime_has_its_own_numbers(made: Tick) -> None:
 def test_moments_of_each_regime(made: Tick, noise: bool) -> None:
     """Mean, variance and correlation of log-returns; the noise has mean 0, the same covariance."""
     for k, regime in enumerate(REGIMES):
-        here = made.regime == k
+        here = regimes(made) == k
         n = here.sum()
         pair: list[NDArray[np.float64]] = []
         for leg in (0, 1):
@@ -216,7 +224,7 @@ def test_moments_of_each_regime(made: Tick, noise: bool) -> None:
 
 def test_draws_are_independent(made: Tick) -> None:
     """Returns, execution noise and bridge draws, of this step and of the next: correlation 0."""
-    n = made.regime.size
+    n = made.state.size
     sd = np.sqrt(made.variance_a)
     a, noise = np.log1p(made.return_a) / sd, made.noise_a / sd
     later = {"returns": (a[:, :-1], a[:, 1:]), "bridge": (made.bridge[:, :-1], made.bridge[:, 1:])}
@@ -242,10 +250,11 @@ def test_correlation_chain_and_its_override() -> None:
         two_state((3 * DAY, DAY)),
     )
     made = ticks(market, RUN, 1000)
+    states = unpack(made.state)
     law = np.array([0.75, 0.25])
-    share = np.array([(made.correlation_regime[:, 0] == k).mean() for k in range(2)])
+    share = np.array([(states.correlation_regime[:, 0] == k).mean() for k in range(2)])
     assert np.all(np.abs(share - law) < K * np.sqrt(law * (1 - law) / 1000))
-    rho = np.where(made.regime == 1, 0.1, np.where(made.correlation_regime == 0, 0.9, -0.2))
+    rho = np.where(states.regime == 1, 0.1, np.where(states.correlation_regime == 0, 0.9, -0.2))
     np.testing.assert_allclose(
         made.covariance, rho * np.sqrt(made.variance_a * made.variance_b), rtol=1e-12
     )
@@ -258,21 +267,21 @@ def test_correlation_chain_and_its_override() -> None:
         assert here.sum() > 10_000
         assert abs(np.corrcoef(x, y)[0, 1] - correlation) < K * error
     # the two chains are independent: shares multiply
-    joint = ((made.regime[:, 0] == 1) & (made.correlation_regime[:, 0] == 1)).mean()
+    joint = ((states.regime[:, 0] == 1) & (states.correlation_regime[:, 0] == 1)).mean()
     exact = (2 / 9) * 0.25
     assert abs(joint - exact) < K * (exact * (1 - exact) / 1000) ** 0.5
     # and each switches as its own matrix says
     matrix = expm(chain.generator(two_state((3 * DAY, DAY))) * RUN.step)
-    before, after = made.correlation_regime[:, :-1], made.correlation_regime[:, 1:]
+    before, after = states.correlation_regime[:, :-1], states.correlation_regime[:, 1:]
     for k in range(2):
         found = (after[before == k] != k).mean()
         p = 1 - matrix[k, k]
         assert abs(found - p) < K * (p / (before == k).sum()) ** 0.5
     # and not together: as many steps switch both as independent chains would
-    regimes = expm(chain.generator(two_state((7 * HOUR, 2 * HOUR))) * RUN.step)
-    slow = 1 - np.diag(matrix)[before.astype(int)]
-    both = slow * (1 - np.diag(regimes)[made.regime[:, :-1].astype(int)])
-    together = ((before != after) & (np.diff(made.regime) != 0)).sum()
+    fast = expm(chain.generator(two_state((7 * HOUR, 2 * HOUR))) * RUN.step)
+    slow = 1 - np.diag(matrix)[before]
+    both = slow * (1 - np.diag(fast)[states.regime[:, :-1]])
+    together = ((before != after) & (np.diff(states.regime) != 0)).sum()
     assert abs(together - both.sum()) < K * both.sum() ** 0.5
 
 
@@ -336,13 +345,14 @@ def test_switching_a_feature_on_shifts_no_other_numbers() -> None:
     run = dataclasses.replace(RUN, steps=50)
     slow = MarketSpec(REGIMES, THREE, slow_states(0.9, 0.1), two_state((DAY, DAY)))
     alone, both = ticks(MARKET, run, 40), ticks(slow, run, 40)
-    for name in ("regime", "return_a", "return_b", "noise_a", "bridge"):
+    assert np.array_equal(regimes(alone), regimes(both))
+    for name in ("return_a", "return_b", "noise_a", "bridge"):
         assert np.array_equal(getattr(alone, name), getattr(both, name)), name
 
 
 def test_view_shows_the_tape(made: Tick) -> None:
     shown = view.paths(MARKET, RUN, 5, 7)
-    assert np.array_equal(shown["regime"], made.regime[5:12])
+    assert np.array_equal(shown["regime"], regimes(made)[5:12])
     growth = shown["price"][0, :, 1:] / shown["price"][0, :, :-1] - 1
     np.testing.assert_allclose(growth, made.return_a[5:12], atol=1e-13)
     rho = np.array([r.correlation for r in REGIMES])[shown["regime"]]

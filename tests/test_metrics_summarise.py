@@ -86,6 +86,7 @@ def test_values_against_the_plainest_computation() -> None:
             "rebalances_per_day": 24.0 * outcomes["rebalances"][row].sum() / lived[row].sum(),
             "trade_return_mean": outcomes["trade_sum_1"][row].sum() / trades[row].sum(),
             "pnl_a_mean": outcomes["pnl_a"][row].mean(),
+            "pnl_mispricing_mean": outcomes["pnl_mispricing"][row].mean(),
             "max_drawdown_mean": outcomes["max_drawdown"][row].mean(),
             "liquidations": gone[row].sum(),
         }

@@ -18,10 +18,11 @@ def lines(text: str, *overrides: str) -> list[str]:
 
 
 def broken_text(case: Broken) -> str:
-    if not case.old:
-        return BASE + case.new
-    assert case.old in BASE, f"{case.old!r} is not in BASE"
-    return BASE.replace(case.old, case.new, 1)
+    text = BASE if case.old else BASE + case.new
+    for old, new in ((case.old, case.new), *case.more):
+        assert old in BASE, f"{old!r} is not in BASE"
+        text = text.replace(old, new, 1) if old else text
+    return text
 
 
 def test_the_table_is_long_enough_and_its_base_is_valid() -> None:

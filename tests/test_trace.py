@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from printers import by_cpp, by_numba, by_numpy, program_of
+from printers import Arrays, Table, by_cpp, by_numba, by_numpy, kinds_of, program_of
 from stresscube_kernels import print_cpp, print_numba
 from stresscube_kernels.ops import Ops
 from stresscube_kernels.trace import Constant, Input, Line
@@ -53,11 +53,33 @@ def only_output(function: Callable[..., Any], kinds: str = "ff") -> Any:
         lambda ops, f, u: ops.f2bits(u),
         lambda ops, f, u: ops.mulhi(u, f),
         lambda ops, f, u: f + "1",
+        lambda ops, f, u: ops.lookup(f, u),
+        lambda ops, f, u: ops.lookup(1.0, u),
     ],
 )
 def test_kinds_do_not_mix(mixed: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match=r"mix|not defined|cannot stand"):
         traced(mixed, "fu")
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        lambda ops, f, u, t: ops.lookup(t, f),
+        lambda ops, f, u, t: ops.lookup(t, 1.0),
+        lambda ops, f, u, t: ops.lookup(t, t),
+        lambda ops, f, u, t: t + f,
+        lambda ops, f, u, t: f + t,
+        lambda ops, f, u, t: t + t,
+        lambda ops, f, u, t: t < f,
+        lambda ops, f, u, t: -t,
+        lambda ops, f, u, t: ops.fabs(t),
+        lambda ops, f, u, t: ops.where(f < 1.0, f, t),
+    ],
+)
+def test_a_table_is_only_looked_up(mixed: Callable[..., Any]) -> None:
+    with pytest.raises(TypeError, match=r"mix|not defined|cannot stand"):
+        traced(mixed, "fut")
 
 
 @pytest.mark.parametrize(
@@ -151,13 +173,17 @@ def test_lines_know_the_python_line_they_come_from() -> None:
 
 
 def test_operands_come_before_their_use() -> None:
-    program = program_of(every_operation, "ffuu")
+    program = program_of(every_operation, KINDS)
     for line in program.lines:
         assert all(o.number < line.number for o in line.operands if isinstance(o, Line))
 
 
-def every_operation(ops: Ops, x: Any, y: Any, u: Any, v: Any) -> tuple[Any, ...]:
-    """Each operation at least once; the integers come last."""
+KINDS = "ffuut"
+TABLE = 37
+
+
+def every_operation(ops: Ops, x: Any, y: Any, u: Any, v: Any, t: Any) -> tuple[Any, ...]:
+    """Each operation at least once; the integers come last. t: a table of TABLE entries."""
     low, high = x < y, x > 0.5
     return (
         x + y,
@@ -175,6 +201,7 @@ def every_operation(ops: Ops, x: Any, y: Any, u: Any, v: Any) -> tuple[Any, ...]
         ops.where((u <= v) | (u >= ops.u32(2**31)), 1.0, 2.0),
         ops.u2f(u),
         ops.bits2f(ops.f2bits(x)),
+        ops.lookup(t, ops.mulhi(u, ops.u32(TABLE))) * y,
         ops.f2bits(x),
         u + v,
         u - v,
@@ -190,14 +217,16 @@ def every_operation(ops: Ops, x: Any, y: Any, u: Any, v: Any) -> tuple[Any, ...]
     )
 
 
-def operation_inputs(precision: str) -> list[NDArray[Any]]:
+def operation_inputs(precision: str) -> Arrays:
     rng = np.random.default_rng(4)
     reals = [rng.uniform(-1, 1, 1000).astype(precision) for _ in range(2)]
-    return reals + [rng.integers(2**32, size=1000, dtype=np.uint32) for _ in range(2)]
+    words = [rng.integers(2**32, size=1000, dtype=np.uint32) for _ in range(2)]
+    return [*reals, *words, Table(rng.uniform(-1, 1, TABLE).astype(precision))]
 
 
 def test_every_operation_is_in_the_table_above() -> None:
-    used = {line.op for line in program_of(every_operation, "ffuu").lines}
+    assert kinds_of(operation_inputs("float32")) == KINDS
+    used = {line.op for line in program_of(every_operation, KINDS).lines}
     assert used == set(print_numba._FORMATS) == set(print_cpp._FORMATS)
 
 
@@ -214,7 +243,7 @@ def test_cpp_runs_every_operation(precision: str, tmp_path: Path) -> None:
     same_as_numpy(by_cpp(every_operation, inputs, precision, tmp_path), inputs, precision)
 
 
-def same_as_numpy(found: list[NDArray[Any]], inputs: list[NDArray[Any]], precision: str) -> None:
+def same_as_numpy(found: list[NDArray[Any]], inputs: Arrays, precision: str) -> None:
     """Integers and choices exactly; division and root to 2 units of the last place."""
     expected = by_numpy(every_operation, inputs, precision)
     for k, (ours, theirs) in enumerate(zip(found, expected, strict=True)):

@@ -44,13 +44,13 @@ def fill(
     traded_a = ops.fabs(order.leg_a) * (1.0 + moved_a)
     traded_b = ops.fabs(order.leg_b) * (1.0 + moved_b)
 
-    # An order that opens a trade pays for closing what was held and for opening anew, or for the
-    # difference alone, which then is the closing trade's.
+    # An order that opens a trade pays for closing what was held and for opening anew; one that
+    # nets a roll pays for the difference alone, which then is the closing trade's.
     both = order.opens
     if features.nets:
-        nets = policy.nets > 0.5
-        closed_a = ops.where(nets, ops.where(order.opens, traded_a, closed_a), closed_a)
-        closed_b = ops.where(nets, ops.where(order.opens, traded_b, closed_b), closed_b)
+        nets = (policy.nets > 0.5) & order.closes & order.opens
+        closed_a = ops.where(nets, traded_a, closed_a)
+        closed_b = ops.where(nets, traded_b, closed_b)
         both = both & ~nets
     opened_a = ops.fabs(held_a) * (1.0 + moved_a)
     opened_b = ops.fabs(held_b) * (1.0 + moved_b)

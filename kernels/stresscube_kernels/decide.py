@@ -60,7 +60,7 @@ def decide(
     opens, hedge = intent.opens, intent.hedge
     gross = ops.fabs(account.notional_a) + ops.fabs(account.notional_b)
     resized = opens | (policy.to_leverage > 0.5) if features.to_leverage else opens
-    size = ops.where(resized, policy.leverage * account.equity, gross)
+    size = ops.where(resized, policy.leverage * ops.fmax(account.equity, 0.0), gross)
     size = size * hedge.share * intent.direction
     moves = opens | intent.rebalances
     leg_a = ops.where(moves, size - account.notional_a, 0.0)

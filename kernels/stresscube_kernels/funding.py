@@ -23,6 +23,9 @@ def move(ops: Ops, premium: Premium, value: Any, word: Any) -> Any:
 
 
 def rate(ops: Ops, rule: FundingRule, premium: Any) -> Any:
-    """The rate per interval. The clamp makes the point mass at the interest rate."""
-    away = rule.interest - premium
-    return premium + ops.fmax(ops.fmin(away, rule.clamp), -rule.clamp)
+    """The rate per interval. The clamp makes the point mass at the interest rate.
+
+    P + clamp(I - P, +-c) is I held between P - c and P + c, which gives I itself, not I up to
+    rounding: two legs at the point mass have equal rates.
+    """
+    return ops.fmax(ops.fmin(rule.interest, premium + rule.clamp), premium - rule.clamp)

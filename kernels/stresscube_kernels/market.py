@@ -69,6 +69,7 @@ def market_step(
     noise_a, noise_b, word_correlation, word_funding = philox.words(
         ops, draw, philox.BLOCK_EXECUTION
     )
+    before = state  # what a strategy may know at the step's start
     shocked = shock(ops, market, state, draw)
     here = regime_at(ops, market, shocked.regime, state.correlation_regime)
     state, mixing = mix(ops, features, market, state, shocked.regime, draw)
@@ -94,10 +95,9 @@ def market_step(
     state = see(ops, features, market, state, return_a, return_b)
     state, due = fund(ops, features, market, state, here, draw)
     happened = ops.fmax(ops.fmax(jumped.happened, events.spiked), shocked.active)
-    x = state.x_1 + state.x_2
     rates = [
         funding.rate(ops, market.funding, p) if features.funding else 0.0
-        for p in (state.premium_a, state.premium_b)
+        for p in (before.premium_a, before.premium_b)
     ]
     tick = Tick(
         return_a=return_a,
@@ -115,11 +115,13 @@ def market_step(
         funding_a=rates[0],
         funding_b=rates[1],
         mispricing=return_b - fair_b if here.mispricing else 0.0,
-        z=signals.spread(market.signals, x, state.noise) if features.spread else 0.0,
-        trend=signals.trend(ops, market.signals, state.variance, state.drift)
+        z=signals.spread(market.signals, before.x_1 + before.x_2, before.noise)
+        if features.spread
+        else 0.0,
+        trend=signals.trend(ops, market.signals, before.variance, before.drift)
         if features.signals
         else 0.0,
-        mark_b=special.expm1(ops, state.mark - x) if features.mark else 0.0,
+        mark_b=special.expm1(ops, state.mark - (state.x_1 + state.x_2)) if features.mark else 0.0,
     )
     return state._replace(
         regime=switch(ops, word_regime, row(ops, state.regime, market.regimes)),

@@ -8,15 +8,20 @@ from dataclasses import replace
 import numpy as np
 
 from .chain import stationary
-from .spec import MarketSpec, PolicySpec, RegimeSpec
+from .spec import ChainSpec, MarketSpec, MispricingSpec, PolicySpec, RegimeSpec
 
 
 def regime_shares(market: MarketSpec) -> list[float]:
     """Long-run shares of the regimes; where they are not unique, all of the initial one."""
+    return shares_of(market.chain)
+
+
+def shares_of(chain: ChainSpec) -> list[float]:
+    """Long-run shares of a chain's states; where they are not unique, all of the initial one."""
     try:
-        return [float(share) for share in stationary(market.chain)]
+        return [float(share) for share in stationary(chain)]
     except ValueError:
-        return [float(k == (market.chain.initial or 0)) for k in range(len(market.regimes))]
+        return [float(k == (chain.initial or 0)) for k in range(len(chain.mean_durations))]
 
 
 def correlation(market: MarketSpec, regime: RegimeSpec) -> float:
@@ -24,12 +29,8 @@ def correlation(market: MarketSpec, regime: RegimeSpec) -> float:
     if regime.correlation is not None:
         return regime.correlation
     assert market.correlation_chain is not None
-    try:
-        shares = stationary(market.correlation_chain)
-    except ValueError:
-        shares = np.eye(len(market.correlation_regimes))[market.correlation_chain.initial or 0]
     values = [state.correlation for state in market.correlation_regimes]
-    return float(np.dot(shares, values))
+    return float(np.dot(shares_of(market.correlation_chain), values))
 
 
 def covariance(market: MarketSpec) -> tuple[float, float, float]:
@@ -39,6 +40,28 @@ def covariance(market: MarketSpec) -> tuple[float, float, float]:
         a, b = regime.volatility
         total += share * np.array([a * a, correlation(market, regime) * a * b, b * b])
     return float(total[0]), float(total[1]), float(total[2])
+
+
+def usual_correlation(market: MarketSpec, regime: RegimeSpec) -> float:
+    """The correlation while a regime is on, in the most frequent state of the correlation chain."""
+    if regime.correlation is not None:
+        return regime.correlation
+    assert market.correlation_chain is not None
+    usual = int(np.argmax(shares_of(market.correlation_chain)))
+    return market.correlation_regimes[usual].correlation
+
+
+def step_variance(market: MarketSpec, step: float) -> float:
+    """Variance of the legs' mean return over a step: diffusion, jumps, and the mispricing's change.
+
+    The change of a stationary component over a step has variance 2 var(x) (1 - decay).
+    """
+    change = sum(
+        share * 2.0 * component_variance(component) * (1.0 - 0.5 ** (step / component.half_life))
+        for share, regime in zip(regime_shares(market), market.regimes, strict=True)
+        for component in regime.mispricing
+    )
+    return long_run_variance(market) * step + change / 4.0
 
 
 def long_run_variance(market: MarketSpec) -> float:
@@ -58,17 +81,24 @@ def long_run_variance(market: MarketSpec) -> float:
 
 
 def sd_mispricing(market: MarketSpec) -> float:
-    """Standard deviation of the mispricing, spikes included, averaged over regimes.
+    """Standard deviation of the mispricing, spikes included, averaged over regimes."""
+    return math.sqrt(
+        sum(
+            share * component_variance(component)
+            for share, regime in zip(regime_shares(market), market.regimes, strict=True)
+            for component in regime.mispricing
+        )
+    )
 
-    Spikes of rate nu and size s that decay at rate k have variance nu s^2 / (2 k).
+
+def component_variance(component: MispricingSpec) -> float:
+    """Stationary variance of a component.
+
+    Spikes of rate nu and size s that decay at rate k add nu s^2 / (2 k).
     """
-    total = 0.0
-    for share, regime in zip(regime_shares(market), market.regimes, strict=True):
-        for component in regime.mispricing:
-            decay = math.log(2.0) / component.half_life
-            spikes = component.spike_intensity * component.spike_std**2 / (2.0 * decay)
-            total += share * (component.std**2 + spikes)
-    return math.sqrt(total)
+    decay = math.log(2.0) / component.half_life
+    spikes = component.spike_intensity * component.spike_std**2 / (2.0 * decay)
+    return component.std**2 + spikes
 
 
 def min_variance_ratio(market: MarketSpec) -> float:
@@ -78,11 +108,12 @@ def min_variance_ratio(market: MarketSpec) -> float:
 
 
 def sizing_factor(market: MarketSpec, hedge_ratio: float, assumed: float) -> float:
-    """min(1, sd_spread(rho) / sd_spread(assumed)), rho that of the most frequent regime."""
+    """min(1, sd_spread(rho) / sd_spread(assumed)), rho that of the most frequent states."""
     shares = regime_shares(market)
     usual = market.regimes[int(np.argmax(shares))]
     base, feared = (
-        _spread(usual.volatility, hedge_ratio, rho) for rho in (correlation(market, usual), assumed)
+        _spread(usual.volatility, hedge_ratio, rho)
+        for rho in (usual_correlation(market, usual), assumed)
     )
     return min(1.0, base / feared) if feared > 0.0 else 1.0
 

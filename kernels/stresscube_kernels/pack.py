@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -18,6 +18,7 @@ from .spec import (
     NEVER,
     Job,
     MarketSpec,
+    MispricingSpec,
     PolicySpec,
     SimulationSpec,
     VenueSpec,
@@ -71,7 +72,7 @@ def pack_policy(
         side=float(SIDES.index(policy.side)),
         entry_z=policy.entry_z,
         exit_z=policy.exit_z,
-        bias_trigger=min(policy.bias_trigger, NEVER_IN_A_KERNEL),
+        bias_trigger=min(policy.bias_trigger if bias > 0.0 else NEVER, NEVER_IN_A_KERNEL),
         by_equity=float(policy.drift_measure == "equity"),
         to_leverage=float(policy.rebalance_to == "leverage"),
         nets=float(policy.roll == "net"),
@@ -184,28 +185,53 @@ def shape_of(
 
 
 def market_shape(market: MarketSpec) -> contract.Shape:
-    """The code that a market needs when no policy reads it; every feature it has is on."""
+    """The code that a market needs when no policy reads it; every feature it has is on.
+
+    A part whose numbers make it nothing (jumps of intensity 0, say) needs no code.
+    """
     regimes = market.regimes
     spikes = any(c.spike_intensity > 0.0 for r in regimes for c in r.mispricing)
-    jumps = any(r.jumps is not None for r in regimes)
-    leg_jumps = any(r.leg_jumps is not None for r in regimes)
-    mispricing = max(len(r.mispricing) for r in regimes)
+    jumps = any(r.jumps is not None and r.jumps.intensity > 0.0 for r in regimes)
+    leg_jumps = any(j.intensity > 0.0 for r in regimes for j in r.leg_jumps or ())
+    mispricing = max(_components(r.mispricing) for r in regimes)
+    funding = _pays_funding(market)
     return contract.Shape(
         features=contract.Features(
             mispricing=mispricing > 0,
             tails=any(r.tail_dof < NEVER_IN_A_KERNEL for r in regimes),
-            funding=len(market.funding_regimes) > 0 or any(r.premium is not None for r in regimes),
-            mark=market.mark_smoothing > 0.0,
+            funding=funding,
+            mark=mispricing > 0 and market.mark_smoothing > 0.0,
             events=spikes or jumps or leg_jumps or len(market.shocks) > 0,
         ),
         regimes=len(regimes),
         correlation_regimes=len(market.correlation_regimes),
-        funding_regimes=len(market.funding_regimes),
+        funding_regimes=len(market.funding_regimes) if funding else 0,
         jumps=int(jumps),
         leg_jumps=2 * leg_jumps,
         mispricing=mispricing,
         shocks=len(market.shocks),
     )
+
+
+def _components(components: Sequence[MispricingSpec]) -> int:
+    """How many components there are, less those at the end that never move."""
+    moving = [k for k, c in enumerate(components) if c.std > 0.0 or c.spike_intensity > 0.0]
+    return moving[-1] + 1 if moving else 0
+
+
+def _pays_funding(market: MarketSpec) -> bool:
+    """Whether any funding rate can differ from 0."""
+    premiums = [r.premium for r in (*market.regimes, *market.funding_regimes) if r.premium]
+    numbers = [value for p in premiums for value in (*p.mean, *p.std, market.interest)]
+    return any(value != 0.0 for value in numbers)
+
+
+def united(shapes: Iterable[contract.Shape]) -> contract.Shape:
+    """The code that serves the markets and policies of all these shapes."""
+    made = list(shapes)
+    features = contract.Features(*map(any, zip(*(s.features for s in made), strict=True)))
+    columns = zip(*(shape._replace(features=features) for shape in made), strict=True)
+    return contract.Shape(*map(max, columns))
 
 
 def _features(

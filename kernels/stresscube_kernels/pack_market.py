@@ -10,7 +10,7 @@ import numpy as np
 
 from . import contract, tails
 from .chain import UNIT, cumulative, start_probabilities, transition_matrix
-from .moments import long_run_variance, sd_mispricing
+from .moments import sd_mispricing, step_variance
 from .spec import (
     ChainSpec,
     JumpSpec,
@@ -41,7 +41,7 @@ def pack_market(
             for k, regime in enumerate(market.regimes)
         ),
         correlation_regimes=_correlation_regimes(market, step),
-        funding_regimes=_funding_regimes(market, step),
+        funding_regimes=_funding_regimes(market, step)[: shape.funding_regimes],
         tail_interval=np.float64(max(1.0, round(market.tail_interval / step))),
         tails=np.concatenate([tails.table(regime.tail_dof) for regime in market.regimes])
         if shape.features.tails
@@ -120,7 +120,8 @@ def _regime(
         for leg, (mu, sigma) in enumerate(zip(regime.drift, regime.volatility, strict=True))
     ]
     own = regime.correlation is not None
-    premium = () if regime.premium is None else _premium(regime.premium, step)
+    chained = not shape.features.funding or shape.funding_regimes > 0
+    premium = () if chained or regime.premium is None else _premium(regime.premium, step)
     return contract.Regime(
         drift_a=np.float64(drift[0]),
         drift_b=np.float64(drift[1]),
@@ -177,7 +178,7 @@ def _leg_jump(jump: LegJumpSpec, step: float) -> contract.LegJump:
 def _mispricing(
     components: Sequence[MispricingSpec], count: int, step: float
 ) -> tuple[contract.Component, ...]:
-    padded = [*components, *[STILL] * (count - len(components))]
+    padded = [*components[:count], *[STILL] * (count - len(components))]
     return tuple(_component(component, step) for component in padded)
 
 
@@ -198,7 +199,7 @@ def _signals(market: MarketSpec, step: float) -> contract.Signals:
     left = decay(first.half_life, step)
     return contract.Signals(
         decay=np.float64(decay(market.signal_half_life, step)),
-        variance=np.float64(max(long_run_variance(market) * step, 1e-30)),
+        variance=np.float64(max(step_variance(market, step), 1e-30)),
         scale=np.float64(1.0 / spread if spread > 0.0 else 0.0),
         noise=np.float64(market.signal_noise),
         noise_decay=np.float64(left),
