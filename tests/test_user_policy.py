@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from markets import BRIDGED, compiled, of, random_job
-from stresscube_kernels import cuda, oracle
+from stresscube_kernels import oracle
 from stresscube_kernels.compiled import numba_kernels, twin_kernels
 from stresscube_kernels.contract import Account, Features, Outcome, Policy, Shape, Tick
 from stresscube_kernels.decide import decide
@@ -160,6 +160,8 @@ def test_through_the_host_compiler() -> None:
 def test_through_the_cuda_source(monkeypatch: pytest.MonkeyPatch) -> None:
     from emulator.fake_cupy import Machine, install
 
+    from stresscube_kernels import cuda
+
     install(Machine(), monkeypatch)
     job = example("float64")
     found = cuda.prepare(job, shape=SHAPE).run(0, PATHS).per_policy
@@ -185,9 +187,7 @@ def test_a_job_names_its_rules() -> None:
 def test_names_are_unique_and_known() -> None:
     assert register(STOP) is STOP
     with pytest.raises(ValueError, match="'pair' are registered already"):
-        register(
-            Rules("pair", step=lambda ops, features, account, now, tick, policy: account)
-        )
+        register(Rules("pair", step=lambda ops, features, account, now, tick, policy: account))
     with pytest.raises(KeyError, match=r"no rules named 'stop'; registered: pair, trailing-stop"):
         rules_of(SHAPE._replace(rules="stop"))
 

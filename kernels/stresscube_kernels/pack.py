@@ -1,4 +1,4 @@
-"""Policies from their descriptions (`spec.py`) to the numbers that kernels read, and code shapes."""
+"""Policies from their descriptions (`spec.py`) to the numbers that kernels read; code shapes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import contract
 from .margin import tiered
