@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from broken_scenarios import BASE, THIRD
 from stresscube.scenario import Scenario, load, loads
 from stresscube.scenario.expand import axes, market_spec, policy_spec, simulation_spec
-from stresscube_kernels.spec import NEVER
+from stresscube_kernels.moments import resolved
+from stresscube_kernels.oracle import run
+from stresscube_kernels.spec import (
+    NEVER,
+    FundingRegimeSpec,
+    Job,
+    JumpSpec,
+    LegJumpSpec,
+    MarketSpec,
+    MispricingSpec,
+    PolicySpec,
+    PremiumSpec,
+    RegimeSpec,
+    ShockSpec,
+)
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 YEAR = 8760.0
@@ -130,7 +145,176 @@ def test_a_correlation_chain_frees_regimes_of_their_own() -> None:
     assert spec.correlation_chain.mean_durations == (NEVER,)
 
 
-@pytest.mark.parametrize("name", ["quickstart", "btc_eth_hourly"])
+FULL = """
+name = "full"
+
+[simulation]
+paths = 100
+horizon = "1d"
+step = "1min"
+seed = 1
+
+[market]
+assets = ["BTC", "ETH"]
+initial_funding_regime = "loud"
+tail_interval = "2h"
+funding_interval = "4h"
+interest = 0.0002
+clamp = 0.0004
+signal_half_life = "15min"
+signal_noise = 0.25
+mark_smoothing = "10min"
+
+[[market.regimes]]
+name = "calm"
+mean_duration = "7h"
+volatility = [0.4, 0.5]
+correlation = 0.85
+tail_dof = 5
+jumps = { intensity = 20, mean = [-0.01, -0.02], std = [0.010, 0.013], correlation = 0.8 }
+idiosyncratic_jumps = [{ intensity = 0 }, { intensity = 4, mean = 0.01, std = 0.02 }]
+mispricing = [
+    { half_life = "20min", std = 0.001, spike_intensity = 500, spike_std = 0.003 },
+    { half_life = "1d", std = 0.002 },
+]
+
+[[market.regimes]]
+name = "stress"
+mean_duration = "2h"
+volatility = [1.2, 1.6]
+correlation = 0.8
+tail_dof = 1e9
+jumps = { intensity = 0, std = [0.1, 0.1] }
+mispricing = [{ half_life = "20min", spike_intensity = 5 }, { half_life = "1d", std = 0.002 }]
+
+[[market.funding_regimes]]
+name = "quiet"
+mean_duration = "4d"
+funding = { mean = [0.0001, 0.0002], std = [0.0003, 0.0004], half_life = "1d" }
+
+[[market.funding_regimes]]
+name = "loud"
+mean_duration = "1d"
+funding = { mean = [0.0, 0.0], std = [0.001, 0.002], half_life = "8h" }
+
+[[market.shocks]]
+at = "12h"
+duration = "30min"
+returns = [-0.12, -0.20]
+regime = "stress"
+
+[[market.shocks]]
+at = "0s"
+duration = "1min"
+returns = [0.1, 0.0]
+
+[[venues]]
+name = "X"
+funding_cap = 0.003
+maintenance_tiers = { ETH = [[0, 0.01]], BTC = [[0, 0.004], [50_000, 0.005]] }
+
+[[venues]]
+name = "Y"
+
+[policy]
+venue = "X/Y"
+hedge_ratio = "min-variance"
+leverage = 10
+side = "spread"
+entry_z = 2
+exit_z = -0.5
+directional_bias = 0.1
+bias_trigger = 1.5
+sizing_correlation = 0.4
+roll = "net"
+rebalance_to = "leverage"
+drift_measure = "equity"
+"""
+
+
+def test_the_whole_market() -> None:
+    found = market_spec(loads(FULL), {})
+    hour = 1 / YEAR
+    slow = MispricingSpec(24 * hour, 0.002)
+    calm, stress = found.regimes
+    assert calm == RegimeSpec(
+        name="calm",
+        drift=(0.0, 0.0),
+        volatility=(0.4, 0.5),
+        correlation=0.85,
+        tail_dof=5.0,
+        jumps=JumpSpec(20.0, (-0.01, -0.02), (0.01, 0.013), 0.8),
+        leg_jumps=(LegJumpSpec(0.0, 0.0, 0.0), LegJumpSpec(4.0, 0.01, 0.02)),
+        mispricing=(MispricingSpec(hour / 3, 0.001, 500.0, 0.003), slow),
+    )
+    assert (stress.tail_dof, stress.jumps, stress.leg_jumps) == (NEVER, None, None)
+    assert stress.mispricing == (MispricingSpec(hour / 3, 0.0), slow)
+    assert found.funding_regimes[1] == FundingRegimeSpec(
+        "loud", PremiumSpec((0.0, 0.0), (0.001, 0.002), 8 * hour)
+    )
+    assert found.funding_chain is not None
+    assert found.funding_chain.initial == 1
+    assert found.funding_chain.mean_durations == pytest.approx((96 * hour, 24 * hour))
+    times = found.tail_interval, found.funding_interval, found.signal_half_life
+    assert times == pytest.approx((2 * hour, 4 * hour, hour / 4))
+    assert (found.interest, found.clamp, found.signal_noise) == (0.0002, 0.0004, 0.25)
+    assert found.mark_smoothing == pytest.approx(hour / 6)
+    assert found.shocks[0] == ShockSpec(12 * hour, hour / 2, (-0.12, -0.2), 1)
+    assert (found.shocks[1].at, found.shocks[1].regime) == (0.0, None)
+
+
+def test_a_whole_policy() -> None:
+    spec = policy_spec(loads(FULL), {})
+    assert (spec.hedge_ratio, spec.sizing_correlation, spec.leverage) == (None, 0.4, 10.0)
+    assert (spec.side, spec.entry_z, spec.exit_z) == ("spread", 2.0, -0.5)
+    assert (spec.directional_bias, spec.bias_trigger) == (0.1, 1.5)
+    assert (spec.roll, spec.rebalance_to, spec.drift_measure) == ("net", "leverage", "equity")
+    x, y = spec.venues
+    assert (x.name, y.name, x.funding_cap, y.funding_cap) == ("X", "Y", 0.003, math.inf)
+    assert x.maintenance_tiers == ((0.0, 0.004), (50_000.0, 0.005))
+    assert x.maintenance_tiers_b == ((0.0, 0.01),)
+    assert y.maintenance_tiers_b is None
+    assert len(policy_spec(loads(FULL), {"venue": "X/X"}).venues) == 1
+
+
+def test_what_never_acts_is_left_out() -> None:
+    """A market whose mispricing is 0 at one point of a sweep has none there."""
+    keys = [
+        f"market.regimes.{name}.mispricing[{k}].std" for name in ("calm", "stress") for k in (0, 1)
+    ]
+    off = {**dict.fromkeys(keys, 0.0), "market.regimes.calm.mispricing[0].spike_std": 0.0}
+    found = market_spec(loads(FULL), off)
+    assert all(regime.mispricing == () for regime in found.regimes)
+    assert found.mark_smoothing == 0.0
+    quiet = market_spec(loads(FULL), {"market.regimes.calm.jumps.intensity": 0.0})
+    assert quiet.regimes[0].jumps is None
+
+
+def test_tables_without_names_are_addressed_by_number() -> None:
+    scenario = loads(
+        FULL + '[sweep]\n"market.shocks[0].returns.ETH" = [-0.1, -0.3]\n'
+        '"market.regimes.calm.mispricing[1].half_life" = ["2d"]\n'
+        '"market.regimes.calm.idiosyncratic_jumps[1].intensity" = [1, 4]\n'
+        'hedge_ratio = [0.8, "min-variance"]\nsizing_correlation = ["off", 0.4]\n'
+    )
+    assert [(axis.name, axis.values, axis.long_name) for axis in axes(scenario)] == [
+        ("returns_ETH", (-0.1, -0.3), "returns, shock 0, ETH"),
+        ("mispricing_1_half_life", (48.0,), "half life, regime calm, mispricing 1"),
+        ("idiosyncratic_jumps_1_intensity", (1.0, 4.0),
+         "intensity, regime calm, idiosyncratic jump 1"),
+        ("hedge_ratio", (0.8, "min-variance"), "hedge ratio"),
+        ("sizing_correlation", ("off", 0.4), "sizing correlation"),
+    ]  # fmt: skip
+    point = {"market.shocks[0].returns.ETH": -0.3, "hedge_ratio": 0.8, "sizing_correlation": "off"}
+    assert market_spec(scenario, point).shocks[0].returns == (-0.12, -0.3)
+    spec = policy_spec(scenario, point)
+    assert (spec.hedge_ratio, spec.sizing_correlation) == (0.8, None)
+
+
+SHIPPED = [path.stem for path in sorted(SCENARIOS.glob("*.toml"))]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_scenarios_expand_everywhere(name: str) -> None:
     scenario = load(SCENARIOS / f"{name}.toml")
     found = axes(scenario)
@@ -141,6 +325,24 @@ def test_shipped_scenarios_expand_everywhere(name: str) -> None:
     markets = {market_spec(scenario, point) for point in points}
     policies = {policy_spec(scenario, point) for point in points}
     assert len(markets) * len(policies) == len(points)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_scenarios_run_small(name: str) -> None:
+    """One path, an hour or the time of the first shock, every policy at every market."""
+    scenario = load(SCENARIOS / f"{name}.toml")
+    found = axes(scenario)
+    keys = [axis.key for axis in found]
+    corners = product(*(axis.values[:: max(1, len(axis.values) - 1)] for axis in found))
+    simulation = replace(simulation_spec(scenario), steps=90)
+    by_market: dict[MarketSpec, list[PolicySpec]] = {}
+    for values in corners:
+        point = dict(zip(keys, values, strict=True))
+        market = market_spec(scenario, point)
+        by_market.setdefault(market, []).append(resolved(policy_spec(scenario, point), market))
+    for market, policies in by_market.items():
+        outcomes = run(Job(market, tuple(policies), simulation), 0, 2).per_policy
+        assert np.isfinite(outcomes).all()
 
 
 def test_the_hourly_scenario_agrees_with_its_figures() -> None:

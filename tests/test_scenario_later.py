@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from stresscube.scenario import ScenarioError, loads
+from stresscube.scenario.expand import market_spec, policy_spec, simulation_spec
 from stresscube.scenario.later import LATER
+from stresscube_kernels.contract import Features, Shape
+from stresscube_kernels.pack import shape_of
 
 NEUTRAL = """
 name = "btc-eth-hourly"
@@ -25,6 +28,7 @@ save_paths = false
 assets = ["BTC", "ETH"]
 initial_regime = "stationary"
 initial_correlation_regime = "stationary"
+initial_funding_regime = "stationary"
 tail_interval = "1h"
 funding_interval = "8h"
 interest = 0.0001
@@ -102,41 +106,27 @@ venue = ["C"]
 roll = ["close"]
 """
 
-OTHER = {
-    "market.tail_interval": '"2h"',
-    "market.mark_smoothing": '"5min"',
-    "market.funding_interval": '"4h"',
-    "market.signal_half_life": '"5min"',
-    "market.funding_regimes[]": '[{ name = "quiet", funding = { mean = [0, 0], std = [0, 0], '
-    'half_life = "1d" } }]',
-    "market.shocks[]": '[{ at = "1h", duration = "1h", returns = [-0.1, 0] }]',
-    "market.regimes[].tail_dof": "5",
-    "market.regimes[].jumps": "{ intensity = 20 }",
-    "market.regimes[].idiosyncratic_jumps[]": "[{ intensity = 0 }, { intensity = 1 }]",
-    "market.regimes[].mispricing[]": '[{ half_life = "20min", std = 0.001 }]',
-    "market.regimes[].funding": '{ mean = [0, 0], std = [0, 0], half_life = "1d" }',
-    "venues[].maintenance_tiers": "{ BTC = [[0, 0.004]], ETH = [[0, 0.005]] }",
-    "venues[].margin_mode": '"isolated"',
-    "venues[].after_leg_death": '"hold"',
-    "policy.venue": '"C/C"',
-    "policy.hedge_ratio": '"min-variance"',
-    "policy.rebalance_to": '"leverage"',
-    "policy.roll": '"net"',
-    "policy.side": '"spread"',
-    "policy.sizing_correlation": "0.3",
-    "policy.drift_measure": '"equity"',
-}
-"""A value that would switch each feature on; 0.7 for keys that are not here."""
+OTHER = {"venues[].margin_mode": '"isolated"', "venues[].after_leg_death": '"hold"'}
+"""A value that would switch each feature on."""
 
 
 def test_every_key_at_its_neutral_value_loads() -> None:
     assert loads(NEUTRAL).policy.roll == "close"
 
 
+def test_neutral_values_leave_every_feature_out_of_the_code() -> None:
+    scenario = loads(NEUTRAL)
+    simulation, market = simulation_spec(scenario), market_spec(scenario, {})
+    shape = shape_of(market, [policy_spec(scenario, {})], simulation)
+    assert shape == Shape(
+        Features(interval=False), regimes=2, correlation_regimes=2, tiers=3, venues=1
+    )
+
+
 def test_every_future_feature_is_refused_by_name() -> None:
     for entry in LATER:
-        value = OTHER.get(entry.pattern, "0.7")
-        key = entry.pattern.replace("regimes[].", "regimes.stress.").replace("venues[]", "venues.C")
+        value = OTHER[entry.pattern]
+        key = entry.pattern.replace("venues[]", "venues.C")
         with pytest.raises(ScenarioError) as caught:
             loads(_without_sweep(NEUTRAL), overrides=[f"{key.removesuffix('[]')}={value}"])
         (fault,) = (f for f in caught.value.faults if "not available in this version" in str(f))

@@ -48,7 +48,7 @@ def test_schema_accepts_what_the_loader_accepts(text: str) -> None:
     assert validate(json_schema(), tomllib.loads(text))
 
 
-@pytest.mark.parametrize("name", ["quickstart.toml", "btc_eth_hourly.toml"])
+@pytest.mark.parametrize("name", [path.name for path in sorted(SCENARIOS.glob("*.toml"))])
 def test_schema_accepts_the_shipped_files_and_they_point_to_it(name: str) -> None:
     text = (SCENARIOS / name).read_text(encoding="utf-8")
     assert validate(json_schema(), tomllib.loads(text))

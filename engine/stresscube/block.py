@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresscube.backends import Backend, Prepared, Simulated
+from stresscube.cells import Cells
 from stresscube.interrupts import Stop
 from stresscube.memory import Shares
 from stresscube.metrics import VARIABLES, summarise
-from stresscube.plan import FIELDS, Block, Cells, Plan
+from stresscube.plan import FIELDS, Block, Plan
 from stresscube.receipts import Receipt
 from stresscube.spill import Gathered, InMemory, Spilled
 from stresscube.store.layout import DAYS, PATH_OUTCOMES, context
@@ -90,7 +91,7 @@ def _simulate(
 ) -> None:
     plan = means.plan
     with means.stop.breaking_in():
-        prepared = means.backend.prepare(plan.job(block), means.shares.threads, plan.code)
+        prepared = means.backend.prepare(plan.job(block), means.shares.threads, plan.code(block))
     policies = int(cells.feasible.sum())
     gathered = _gather(means, (FIELDS, policies, plan.paths))
     market = np.empty((2, plan.paths), dtype=np.float64)

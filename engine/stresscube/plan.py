@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresscube.backends import Backend, choose
+from stresscube.cells import Cells, Expansion, Region, code_for
 from stresscube.identity import canonical, digest, identity
 from stresscube.scenario import Scenario
-from stresscube.scenario.expand import Axis, axes, market_spec, policy_spec, simulation_spec
+from stresscube.scenario.expand import Axis, axes, market_spec, simulation_spec
 from stresscube_kernels.contract import Outcome, Shape
-from stresscube_kernels.spec import Job, PolicySpec, SimulationSpec
+from stresscube_kernels.spec import Job, MarketSpec, SimulationSpec
 
 FIELDS = len(Outcome._fields)
 FORMAT = 1
@@ -67,24 +68,6 @@ class Block:
         """Where it stands in the cube."""
         pairs = zip(self.start, self.shape, strict=True)
         return tuple(slice(first, first + count) for first, count in pairs)
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """The policies of a block, in C order of its cells.
-
-    specs: [cell], None where not feasible. feasible: bool [cell]. leverage: after the venue's
-    cap [cell].
-    """
-
-    specs: tuple[PolicySpec | None, ...]
-    feasible: NDArray[np.bool_]
-    leverage: NDArray[np.float64]
-
-    @property
-    def feasible_specs(self) -> tuple[PolicySpec, ...]:
-        """The policies that can be run."""
-        return tuple(spec for spec in self.specs if spec is not None)
 
 
 @dataclass(frozen=True)
@@ -195,14 +178,16 @@ class Plan:
         """The sha256 that receipts name."""
         return self.document["hash"]
 
-    @cached_property
-    def code(self) -> Shape:
-        """The code that serves every block, so that a run compiles once."""
-        from stresscube_kernels.pack import shape_of
+    def code(self, block: Block) -> Shape:
+        """Return the code of a block, one for all blocks of its kind, so that it compiles once.
 
-        specs = [spec for block in self.blocks for spec in self.policy_cells(block).feasible_specs]
-        market = market_spec(self.scenario, self.market_point(self.blocks[0]))
-        return shape_of(market, specs, self.simulation)
+        Raises KeyError if no policy of the kind can be run.
+        """
+        return self._codes[self._kind(block)]
+
+    def market(self, block: Block) -> MarketSpec:
+        """Return the market that a block runs on, in plain numbers."""
+        return market_spec(self.scenario, self.market_point(block))
 
     def market_point(self, block: Block) -> dict[str, Any]:
         """Return {axis key: value} of the market that a block runs on."""
@@ -210,40 +195,50 @@ class Plan:
         return {axis.key: axis.values[at] for axis, at in pairs if axis.kind == "market"}
 
     def policy_cells(self, block: Block) -> Cells:
-        """Return a block's policies and which of them can be run.
+        """Return a block's policies at its market, and which of them can be run.
 
-        They do not depend on the market point, so blocks that differ in nothing else share them.
+        Blocks that differ in nothing but the market share them, unless a policy takes a number
+        from the market (its minimum-variance ratio, or its size).
         """
-        key = tuple(slice(0, 1) if axis.kind == "market" else part
-                    for axis, part in zip(self.axes, block.region, strict=True))  # fmt: skip
-        place = tuple((part.start, part.stop) for part in key)
-        if place not in self._known_cells:
-            self._known_cells[place] = self._expand(key)
-        return self._known_cells[place]
+        region = self._policies_of(block)
+        taken = self._expansion.takes_from_market(region)
+        return self._expansion.cells(region, self.market(block) if taken else None)
 
     def job(self, block: Block) -> Job:
         """Return what a backend is asked for a block: its market and its feasible policies."""
-        market = market_spec(self.scenario, self.market_point(block))
-        return Job(market, self.policy_cells(block).feasible_specs, self.simulation)
+        return Job(self.market(block), self.policy_cells(block).feasible_specs, self.simulation)
+
+    def _kind(self, block: Block) -> str:
+        """Return what sets a block's policies apart from those that need other code."""
+        return self._expansion.policies(self._policies_of(block))[0].venues[0].margin_mode
+
+    def _policies_of(self, block: Block) -> Region:
+        """Return the cells of a block at the first market."""
+        parts = zip(self.axes, block.region, strict=True)
+        return tuple((0, 1) if axis.kind == "market" else (part.start, part.stop)
+                     for axis, part in parts)  # fmt: skip
 
     @cached_property
-    def _known_cells(self) -> dict[tuple[tuple[int, int], ...], Cells]:
-        return {}
+    def _codes(self) -> dict[str, Shape]:
+        possible: dict[str, dict[Region, NDArray[np.bool_]]] = {}
+        first: dict[tuple[int, ...], Block] = {}
+        markets = sum(axis.kind == "market" for axis in self.axes)
+        for block in self.blocks:
+            region, masks = self._policies_of(block), possible.setdefault(self._kind(block), {})
+            masks[region] = masks.get(region, np.False_) | self.policy_cells(block).feasible
+            first.setdefault(block.start[:markets], block)
+        found: dict[str, Shape] = {}
+        for kind, masks in possible.items():
+            policies = self._expansion.policies
+            specs = [spec for region, mask in masks.items()
+                     for spec in itertools.compress(policies(region), mask)]  # fmt: skip
+            if specs:
+                found[kind] = code_for(map(self.market, first.values()), specs, self.simulation)
+        return found
 
-    def _expand(self, region: Sequence[slice]) -> Cells:
-        from stresscube_kernels.pack import effective_leverage, feasible
-
-        chosen = [(axis, part) for axis, part in zip(self.axes, region, strict=True)
-                  if axis.kind != "market"]  # fmt: skip
-        keys = [axis.key for axis, _ in chosen]
-        points = itertools.product(*(axis.values[part] for axis, part in chosen))
-        specs = [
-            policy_spec(self.scenario, dict(zip(keys, point, strict=True))) for point in points
-        ]
-        possible = np.array([feasible(spec, self.simulation) for spec in specs], dtype=bool)
-        leverage = np.array([effective_leverage(spec) for spec in specs], dtype=np.float64)
-        kept = tuple(spec if ok else None for spec, ok in zip(specs, possible, strict=True))
-        return Cells(kept, possible, leverage)
+    @cached_property
+    def _expansion(self) -> Expansion:
+        return Expansion(self.scenario, self.axes, self.simulation)
 
 
 def make_plan(scenario: Scenario, backend: str | Backend = "auto") -> Plan:
@@ -256,15 +251,15 @@ def make_plan(scenario: Scenario, backend: str | Backend = "auto") -> Plan:
     paths = int(scenario.simulation.paths)
     fitting = max(FEWEST_POLICIES, BLOCK_VALUES // (FIELDS * paths))
     limit = min(chosen.block_policies, fitting)
-    policy_sizes = [len(axis.values) for axis in found if axis.kind != "market"]
-    markets = sum(axis.kind == "market" for axis in found)
+    single = [axis for axis in found if axis.kind == "market" or _mixes_modes(scenario, axis)]
+    policy_sizes = [len(axis.values) for axis in found[len(single) :]]
     return Plan(
         scenario=scenario,
         axes=found,
         simulation=simulation_spec(scenario),
         paths=paths,
         backend=chosen.name,
-        block_shape=(1,) * markets + divide(policy_sizes, limit),
+        block_shape=(1,) * len(single) + divide(policy_sizes, limit),
         identity=identity(scenario, chosen),
     )
 
@@ -285,6 +280,13 @@ def divide(sizes: Sequence[int], limit: int) -> tuple[int, ...]:
             break
         room //= sizes[axis]
     return tuple(shape)
+
+
+def _mixes_modes(scenario: Scenario, axis: Axis) -> bool:
+    """Whether an axis of venues has several margin modes: a block's policies share one."""
+    modes = {venue.name: venue.margin_mode for venue in scenario.venues}
+    found = {modes[str(value).split("/")[0]] for value in axis.values if axis.kind == "venue"}
+    return len(found) > 1
 
 
 def _blocks(shape: Sequence[int], chunk: Sequence[int]) -> Iterator[Block]:

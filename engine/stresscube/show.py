@@ -94,7 +94,7 @@ def rank(
     metric = _table(data[by], own, market)
     possible = _table(data["feasible"], own, market) > 0
     known = np.isfinite(liquidation)
-    repeated = _repeats(data, own)
+    repeated = _repeats(data, own, market)
     usable = known.all(axis=1) & ~repeated
     if not usable.any():
         reason = "infeasible" if not possible.any() else "infeasible or not run yet"
@@ -180,20 +180,19 @@ def _table(array: xr.DataArray, own: list[str], market: list[str]) -> Floats:
     return ordered.values.astype(np.float64).reshape(rows, -1)
 
 
-def _repeats(data: xr.Dataset, own: list[str]) -> Booleans:
-    """Tell which policies repeat another one because the venue's cap clips their leverage."""
+def _repeats(data: xr.Dataset, own: list[str], market: list[str]) -> Booleans:
+    """Tell which policies repeat another one at every market: the venue's cap clips both."""
     sizes = [data.sizes[dim] for dim in own]
     repeats = np.zeros(sizes, dtype=bool)
     if "leverage" not in own or "leverage_effective" not in data:
         return repeats.reshape(-1)
-    values = _own_values(data, "leverage_effective", own)
     axis = own.index("leverage")
-    effective = np.moveaxis(values, axis, 0)
-    asked = data["leverage"].values.reshape(-1, *[1] * (len(own) - 1))
-    clipped = effective < asked * (1 - 1e-9)
+    effective = np.moveaxis(_effective(data, own, market).reshape(*sizes, -1), axis, 0)
+    asked = data["leverage"].values.reshape(-1, *[1] * len(own))
+    clipped: Booleans = np.all(effective < asked * (1 - 1e-9), axis=-1)
     by_leverage = np.moveaxis(repeats, axis, 0)
     for row in range(len(effective)):
-        same = np.isclose(effective, effective[row])
+        same = np.isclose(effective, effective[row]).all(axis=-1)
         first = ~clipped
         first[:row] = True
         first[row] = False
@@ -201,12 +200,9 @@ def _repeats(data: xr.Dataset, own: list[str]) -> Booleans:
     return repeats.reshape(-1)
 
 
-def _own_values(data: xr.Dataset, name: str, own: list[str]) -> Floats:
-    """Return a variable that does not depend on the market, over every policy dim."""
-    array = data[name]
-    array = array.isel({dim: 0 for dim in array.dims if dim not in own})
-    full = array.expand_dims({dim: data.sizes[dim] for dim in own if dim not in array.dims})
-    return full.transpose(*own).values.astype(np.float64)
+def _effective(data: xr.Dataset, own: list[str], market: list[str]) -> Floats:
+    """Return the effective leverage as [policy, market point]; sizing may depend on the market."""
+    return _table(data["leverage_effective"].broadcast_like(data[LIQUIDATION]), own, market)
 
 
 def _worst_index(metric: Floats, by: str) -> npt.NDArray[np.intp]:
@@ -256,8 +252,8 @@ def _describe(
             few = _table(picked["few_events"], ["rank"], market) > 0
             columns["few_events"] = ("rank", np.take_along_axis(few, at, axis=1)[:, 0])
     if "leverage_effective" in data:
-        effective = _own_values(data, "leverage_effective", own)
-        columns["leverage_effective"] = ("rank", effective.reshape(-1)[chosen])
+        effective = _effective(data, own, market)[chosen, worst_market]
+        columns["leverage_effective"] = ("rank", effective)
     coords = {dim: ("rank", np.atleast_1d(picked[dim].values), data[dim].attrs) for dim in own}
     return xr.Dataset(columns, coords=coords)
 

@@ -58,13 +58,15 @@ def selectable(summary: xr.Dataset) -> list[str]:
 def index_of(coordinate: xr.DataArray, text: str) -> int:
     """Return where `text` stands among a coordinate's values.
 
-    Numbers match to six digits, durations ("30min") where the coordinate is in hours.
+    Numbers match to six digits, also among words, durations ("30min") where the coordinate is in
+    hours.
     Raises StresscubeError with the allowed values.
     """
     values = coordinate.values
     wanted = _number(text, str(coordinate.attrs.get("units", "")))
-    if wanted is not None and values.dtype.kind in "fiu":
-        near = np.flatnonzero(np.isclose(values.astype(float), wanted, rtol=1e-6, atol=0.0))
+    if wanted is not None:
+        numbers = [_plain_number(value) for value in values.tolist()]
+        near = np.flatnonzero(np.isclose(numbers, wanted, rtol=1e-6, atol=0.0))
         if near.size:
             return int(near[0])
     words = [label(value) for value in values.tolist()]
@@ -73,6 +75,13 @@ def index_of(coordinate: xr.DataArray, text: str) -> int:
     hint = suggest(text, words) if values.dtype.kind not in "fiu" else ""
     message = f"--where {coordinate.name}={text}: no such value{hint} (values: {listing(words)})"
     raise StresscubeError(message)
+
+
+def _plain_number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def _number(text: str, units: str) -> float | None:

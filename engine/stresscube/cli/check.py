@@ -131,7 +131,7 @@ def measure(plan: Plan, backend: Backend, threads: int) -> float:
     block = next(block for block in plan.blocks if plan.policy_cells(block).feasible.any())
     job = plan.job(block)
     work = len(job.policies) * plan.simulation.steps
-    prepared = backend.prepare(job, threads, plan.code)
+    prepared = backend.prepare(job, threads, plan.code(block))
     prepared.run(0, 1)  # compiles
     paths, seconds = 0, 0.0
     wanted = min(plan.paths, 8 * threads)

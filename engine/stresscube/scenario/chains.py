@@ -114,6 +114,7 @@ def _next(state: State, names: Sequence[str], at: str, key: str) -> Iterator[Pro
             f"{at}.next",
             'would never act, because mean_duration is "forever"; give a mean_duration',
             (f"{at}.mean_duration",),
+            idle=True,
         )
 
 

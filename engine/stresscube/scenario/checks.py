@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 
-from stresscube.scenario import chains
+from stresscube.scenario import chains, market_checks
 from stresscube.scenario.faults import Problem, did_you_mean, quoted
+from stresscube.scenario.grammar import touches
+from stresscube.scenario.market_checks import whole_steps
 from stresscube.scenario.policy import Document
+from stresscube.scenario.schema import Venue
 from stresscube.scenario.units import format_duration, whole_multiple
 
 MOST_STEPS = {"float32": 2**24, "float64": 2**32 - 1}
@@ -16,7 +20,7 @@ MOST_STEPS = {"float32": 2**24, "float64": 2**32 - 1}
 def problems(document: Document) -> Iterator[Problem]:
     """Everything in a document that contradicts something else in it."""
     yield from _steps(document)
-    yield from _market(document)
+    yield from market_checks.problems(document)
     yield from chains.repeated([venue.name for venue in document.venues], "venues")
     for index, venue in enumerate(document.venues):
         if venue.latency > document.simulation.step:
@@ -26,7 +30,8 @@ def problems(document: Document) -> Iterator[Problem]:
                 f"must be at most one step ({step}); take a longer step or a shorter latency",
                 ("simulation.step",),
             )
-    for word in ("venue", "holding", "rebalance_interval"):
+        yield from _tiers(document, venue, f"venues[{index}].maintenance_tiers")
+    for word in ("venue", "holding", "rebalance_interval", "side"):
         yield from policy_value(document, word, getattr(document.policy, word), f"policy.{word}")
 
 
@@ -34,20 +39,36 @@ def policy_value(document: Document, word: str, value: object, at: str) -> Itera
     """Faults of one policy key's parsed value against the rest; `at` is where it stands."""
     if word == "venue":
         yield from _venue(document, str(value), at)
-    if word in ("holding", "rebalance_interval") and isinstance(value, float):
-        step = document.simulation.step
-        if value != float("inf") and whole_multiple(value, step) is None:
-            yield Problem(at, _not_multiple(step), ("simulation.step",))
+    if word == "side":
+        yield from _side(document, str(value), at)
+    if word in ("holding", "rebalance_interval") and isinstance(value, float) and isfinite(value):
+        yield from whole_steps(value, at, document.simulation.step)
 
 
-def market_value(document: Document, key: str, value: object, at: str) -> Iterator[Problem]:
-    """Faults of one swept market value against the rest; `key` is its key in the document."""
-    market = document.market
-    if key == "market.initial_regime":
-        yield from chains.starts(market.regimes, "market.regimes", str(value), at)
-    if key == "market.initial_correlation_regime":
-        states = market.correlation_regimes
-        yield from chains.starts(states, "market.correlation_regimes", str(value), at)
+def of_the_market(document: Document) -> list[Problem]:
+    """The faults that a market value can bring about."""
+    side = document.policy.side
+    return [*market_checks.problems(document), *_side(document, side, "policy.side")]
+
+
+def brought(
+    document: Document,
+    known: list[Problem],
+    key: str,
+    at: str,
+    when: str = "with this value",
+) -> Iterator[Problem]:
+    """Faults of the market of `document` that `known` has not.
+
+    key: the market key whose swept value made the document. at: where that value stands. when:
+    how it came about, where the fault is that of another key. What merely would do nothing may
+    stand in a market that is swept.
+    """
+    for problem in of_the_market(document):
+        if problem not in known and not problem.idle:
+            own = touches(problem.key, key)
+            words = "" if own else f"{when}, {problem.key}: "
+            yield Problem(at, f"{words}{problem.sentence}", problem.needs)
 
 
 def _steps(document: Document) -> Iterator[Problem]:
@@ -55,7 +76,7 @@ def _steps(document: Document) -> Iterator[Problem]:
     steps = whole_multiple(simulation.horizon, simulation.step)
     both = ("simulation.step", "simulation.horizon")
     if steps is None:
-        yield Problem("simulation.horizon", _not_multiple(simulation.step), both)
+        yield from whole_steps(simulation.horizon, "simulation.horizon", simulation.step)
     elif steps > MOST_STEPS[simulation.precision]:
         most = MOST_STEPS[simulation.precision]
         mend = "take a longer step or a shorter horizon"
@@ -68,41 +89,10 @@ def _steps(document: Document) -> Iterator[Problem]:
         )
 
 
-def _not_multiple(step: float) -> str:
-    return f"must be a whole number of steps of {format_duration(step)}"
-
-
-def _market(document: Document) -> Iterator[Problem]:
-    market = document.market
-    yield from chains.repeated(market.assets, "market.assets", "")
-    yield from chains.problems(
-        market.regimes, "market.regimes", market.initial_regime, "market.initial_regime"
-    )
-    yield from chains.problems(
-        market.correlation_regimes,
-        "market.correlation_regimes",
-        market.initial_correlation_regime,
-        "market.initial_correlation_regime",
-    )
-    for index, regime in enumerate(market.regimes):
-        if regime.correlation is None and not market.correlation_regimes:
-            yield Problem(
-                f"market.regimes[{index}].correlation",
-                "is missing; state it here, or add [[market.correlation_regimes]]",
-                ("market.correlation_regimes",),
-            )
-    if market.correlation_regimes and all(r.correlation is not None for r in market.regimes):
-        yield Problem(
-            "market.correlation_regimes",
-            "would never act, because every regime states a correlation of its own; "
-            "remove one or the other",
-            tuple(f"market.regimes[{index}].correlation" for index in range(len(market.regimes))),
-        )
-
-
 def _venue(document: Document, value: str, at: str) -> Iterator[Problem]:
     names = [venue.name for venue in document.venues]
-    for name in value.split("/"):
+    pair = value.split("/")
+    for name in pair:
         if name not in names:
             hint = did_you_mean(name, names)
             yield Problem(
@@ -110,3 +100,34 @@ def _venue(document: Document, value: str, at: str) -> Iterator[Problem]:
                 f"must be one of {quoted(names)}{f'; {hint}' if hint else ''}",
                 chains.names_in(names, "venues"),
             )
+            return
+    places = [names.index(name) for name in pair]
+    modes = [document.venues[place].margin_mode for place in places]
+    if len({*modes}) > 1:
+        says = ", ".join(f'{name} "{mode}"' for name, mode in zip(pair, modes, strict=True))
+        needs = tuple(f"venues[{place}].margin_mode" for place in places)
+        yield Problem(at, f"must be two venues of one margin_mode, these have {says}", needs)
+
+
+def _side(document: Document, value: str, at: str) -> Iterator[Problem]:
+    if value == "spread" and not document.market.mispriced:
+        yield Problem(at, "needs mispricing; add it to the regimes", ("market.regimes",))
+    if value == "funding" and not document.market.funded:
+        sentence = "needs funding; add it to every regime, or add [[market.funding_regimes]]"
+        yield Problem(at, sentence, ("market.regimes", "market.funding_regimes"))
+
+
+def _tiers(document: Document, venue: Venue, at: str) -> Iterator[Problem]:
+    """Whether tables by asset are of the market's assets, and of both."""
+    if not isinstance(venue.maintenance_tiers, dict):
+        return
+    assets = document.market.assets
+    for name in venue.maintenance_tiers:
+        if name not in assets:
+            hint = did_you_mean(name, assets)
+            sentence = f"is no asset; {hint or f'they are {quoted(assets)}'}"
+            yield Problem(f"{at}.{name}", sentence, ("market.assets",))
+    missing = [asset for asset in assets if asset not in venue.maintenance_tiers]
+    if missing:
+        sentence = f"must have tiers for each asset, and has none for {quoted(missing)}"
+        yield Problem(at, sentence, ("market.assets",))

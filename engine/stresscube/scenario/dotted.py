@@ -1,11 +1,14 @@
 """Dotted keys that name list items: market.regimes.stress.correlation.
 
-An item of a list is addressed by its name, one leg of a pair by its asset:
-market.regimes.stress.volatility.ETH.
+An item of a list is addressed by its name, or by its number where items have no names
+(market.regimes.stress.mispricing[0].std), one leg of a pair by its asset
+(market.regimes.stress.volatility.ETH).
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -13,13 +16,16 @@ from pydantic import BaseModel
 
 from stresscube.scenario.chains import names_in
 from stresscube.scenario.faults import did_you_mean, quoted
-from stresscube.scenario.grammar import Key, children, keys
+from stresscube.scenario.grammar import Key, children
 from stresscube.scenario.leaf import Leaf
 from stresscube.scenario.leaves import Choice, Duration, Pair, Real, Text
 from stresscube.scenario.policy import Document
 
 Step = str | int
 M = TypeVar("M", bound=BaseModel)
+
+AXES = (Real, Duration, Choice, Text)
+"""Kinds of value that may be swept."""
 
 
 class BadKey(ValueError):
@@ -54,7 +60,7 @@ class Target:
 
 def resolve(document: Document, key: str) -> Target:
     """Find what a key of [sweep] varies. Raises BadKey."""
-    words = key.split(".")
+    words = [word for part in key.split(".") for word in re.split(r"(?=\[)", part)]
     if len(words) == 1:
         return _policy(document, key)
     if words[0] == "market":
@@ -70,22 +76,27 @@ def replaced(model: M, path: tuple[Step, ...], value: Any) -> M:
 
 def candidates(document: Document) -> list[str]:
     """Every dotted market key of this document that can be swept."""
-    found: list[str] = []
-    for entry in keys().values():
-        words = entry.pattern.split(".")
-        if words[0] != "market" or entry.leaf is None or words[-1] in ("name", "next", "assets"):
-            continue
-        if len(words) == 2:
-            found.append(entry.pattern)
-        elif len(words) == 3 and words[1] in ("regimes[]", "correlation_regimes[]"):
-            group = words[1].removesuffix("[]")
-            legs = [f".{asset}" for asset in document.market.assets]
-            found += [
-                f"market.{group}.{item.name}.{words[2]}{leg}"
-                for item in getattr(document.market, group)
-                for leg in (legs if isinstance(entry.leaf, Pair) else [""])
-            ]
-    return found
+    legs = [f".{asset}" for asset in document.market.assets]
+    return list(_candidates("market", "market", document.market, legs))
+
+
+def _candidates(pattern: str, at: str, model: BaseModel, legs: list[str]) -> Iterator[str]:
+    for word, entry in children(pattern).items():
+        value = getattr(model, word)
+        if entry.many:
+            for index, item in enumerate(value):
+                name = f".{item.name}" if _named(entry) else f"[{index}]"
+                yield from _candidates(entry.pattern, f"{at}.{word}{name}", item, legs)
+        elif isinstance(entry.leaf, Pair) and word != "assets":
+            yield from (f"{at}.{word}{leg}" for leg in legs)
+        elif isinstance(entry.leaf, AXES) and word != "name":
+            yield f"{at}.{word}"
+        elif entry.model is not None and value is not None:
+            yield from _candidates(entry.pattern, f"{at}.{word}", value, legs)
+
+
+def _named(entry: Key) -> bool:
+    return entry.model is not None and "name" in entry.model.model_fields
 
 
 def _policy(document: Document, key: str) -> Target:
@@ -131,11 +142,16 @@ def _market(document: Document, key: str, words: list[str]) -> Target:
             return Target(key, at, pattern, tuple(place), leaf, title)
         if entry.many:
             if not rest:
-                raise BadKey(f"names a list; go on with the name of one, as in {key}.NAME")
+                example = f"the name of one, as in {key}.NAME"
+                other = f"the number of one, as in {key}[0]"
+                raise BadKey(f"names a list; go on with {example if _named(entry) else other}")
             index = _item(entry, value, rest.pop(0), at)
             value, at = value[index], f"{at}[{index}]"
-            names.append(f"{_singular(word)} {value.name}")
+            names.append(f"{_singular(word)} {value.name if _named(entry) else index}")
             place.append(index)
+        elif value is None:
+            owner = at.rpartition(".")[0]
+            raise BadKey(f"{owner} has no {word}; add {word} = {{ ... }} to it", at)
     inside = [f"{key}.{word}" for word in children(pattern) if word != "name"]
     raise BadKey(f"names a table; go on to a value in it, as in {quoted(inside, 3)}")
 
@@ -149,8 +165,14 @@ def _child(document: Document, key: str, pattern: str, word: str) -> Key:
 
 
 def _item(entry: Key, items: Any, name: str, at: str) -> int:
-    if entry.model is None or "name" not in entry.model.model_fields:
-        raise BadKey(f"the tables of {entry.word} have no names and cannot be swept")
+    if not _named(entry):
+        if not items:
+            raise BadKey(f"there are no {entry.word}", at)
+        number = re.fullmatch(r"\[(\d+)\]", name)
+        if number is None or int(number[1]) >= len(items):
+            numbers = ", ".join(f"[{index}]" for index in range(len(items)))
+            raise BadKey(f"the tables of {entry.word} go by number: {numbers}", at)
+        return int(number[1])
     names = [item.name for item in items or ()]
     if name in names:
         return names.index(name)
@@ -182,7 +204,7 @@ def _leaf(
         return leaf.item, [*place, index], f"{at}[{index}]"
     if rest:
         raise BadKey(f"{entry.word} is a single value; nothing may follow it")
-    if not isinstance(leaf, Real | Duration | Choice | Text):
+    if not isinstance(leaf, AXES):
         raise BadKey("is no number, duration or word, so it is no axis")
     return leaf, place, at
 

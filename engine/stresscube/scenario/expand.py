@@ -11,16 +11,33 @@ from stresscube.scenario import chains
 from stresscube.scenario.dotted import replaced, resolve
 from stresscube.scenario.leaves import Duration
 from stresscube.scenario.policy import Policy, Scenario
-from stresscube.scenario.schema import STATIONARY, Regime, Venue
+from stresscube.scenario.schema import (
+    STATIONARY,
+    Funding,
+    Jumps,
+    LegJumps,
+    Market,
+    Mispricing,
+    Regime,
+    Shock,
+    Venue,
+)
 from stresscube.scenario.sweep import dimension
 from stresscube.scenario.tiers import TierTable
 from stresscube.scenario.units import whole_multiple, years
 from stresscube_kernels.spec import (
+    NEVER,
     ChainSpec,
     CorrelationRegimeSpec,
+    FundingRegimeSpec,
+    JumpSpec,
+    LegJumpSpec,
     MarketSpec,
+    MispricingSpec,
     PolicySpec,
+    PremiumSpec,
     RegimeSpec,
+    ShockSpec,
     SimulationSpec,
     VenueSpec,
 )
@@ -28,13 +45,17 @@ from stresscube_kernels.spec import (
 Point = Mapping[str, float | str]
 """Axis.key -> one value of that axis; keys not swept come from the scenario."""
 
+GAUSSIAN_DOF = 1e5
+"""Student-t returns of more degrees of freedom are Gaussian: their kurtosis is 3 to 1e-4."""
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
     """One dimension of the cube.
 
     name: the dimension. key: as written in [sweep]. kind: "market", "venue" or "policy".
-    values: as coordinates, durations in hours, "off" and "horizon" as inf.
+    values: as coordinates, durations in hours, "off" and "horizon" as inf. Where numbers stand
+        beside words ("min-variance") the cube's labels are all text.
     """
 
     name: str
@@ -53,15 +74,20 @@ def axes(scenario: Scenario) -> tuple[Axis, ...]:
 
 
 def market_spec(scenario: Scenario, point: Point) -> MarketSpec:
-    """The market at one point of the sweep; keys of other kinds are passed over."""
+    """The market at one point of the sweep; keys of other kinds are passed over.
+
+    What does nothing anywhere (jumps of intensity 0, mispricing that never moves) is left out,
+    so that it costs nothing.
+    """
     market = scenario.market
     for key, value in point.items():
         target = resolve(scenario, key)
         if target.market:
             market = replaced(market, target.path[1:], value)
-    correlated = market.correlation_regimes
+    correlated, funded = market.correlation_regimes, market.funding_regimes
+    mispriced, smoothing = market.mispriced, market.mark_smoothing
     return MarketSpec(
-        regimes=tuple(map(_regime, market.regimes)),
+        regimes=tuple(_regime(regime, mispriced) for regime in market.regimes),
         chain=_chain(market.regimes, market.initial_regime),
         correlation_regimes=tuple(
             CorrelationRegimeSpec(state.name, state.correlation) for state in correlated
@@ -69,22 +95,48 @@ def market_spec(scenario: Scenario, point: Point) -> MarketSpec:
         correlation_chain=_chain(correlated, market.initial_correlation_regime)
         if correlated
         else None,
+        funding_regimes=tuple(
+            FundingRegimeSpec(state.name, _premium(state.funding)) for state in funded
+        ),
+        funding_chain=_chain(funded, market.initial_funding_regime) if funded else None,
+        tail_interval=years(market.tail_interval),
+        funding_interval=years(market.funding_interval),
+        interest=market.interest,
+        clamp=market.clamp,
+        signal_half_life=years(market.signal_half_life),
+        signal_noise=market.signal_noise,
+        mark_smoothing=years(smoothing) if mispriced and smoothing < NEVER else 0.0,
+        shocks=tuple(_shock(shock, market) for shock in market.shocks),
     )
 
 
 def policy_spec(scenario: Scenario, point: Point) -> PolicySpec:
-    """The policy at one point of the sweep; market keys are passed over."""
+    """The policy at one point of the sweep; market keys are passed over.
+
+    What it takes from the market is still open: see `stresscube_kernels.moments.resolved`.
+    """
     known = Policy.model_fields
     swept = {key: value for key, value in point.items() if key in known}
     policy = scenario.policy.model_copy(update=swept)
     venues = {venue.name: venue for venue in scenario.venues}
+    names = dict.fromkeys(policy.venue.split("/"))
+    ratio, feared = policy.hedge_ratio, policy.sizing_correlation
     return PolicySpec(
-        venues=tuple(_venue(venues[name]) for name in policy.venue.split("/")),
-        hedge_ratio=float(policy.hedge_ratio),
+        venues=tuple(_venue(venues[name], scenario.market.assets) for name in names),
+        hedge_ratio=None if isinstance(ratio, str) else ratio,
         leverage=policy.leverage,
         rebalance_threshold=policy.rebalance_threshold,
         rebalance_interval=years(policy.rebalance_interval),
         holding=years(policy.holding),
+        side=policy.side,
+        entry_z=policy.entry_z,
+        exit_z=policy.exit_z,
+        directional_bias=policy.directional_bias,
+        bias_trigger=policy.bias_trigger,
+        sizing_correlation=None if isinstance(feared, str) else feared,
+        roll=policy.roll,
+        rebalance_to=policy.rebalance_to,
+        drift_measure=policy.drift_measure,
     )
 
 
@@ -108,13 +160,48 @@ def _axis(scenario: Scenario, key: str, values: tuple[float | str, ...]) -> Axis
     return Axis(dimension(key), key, kind, values, units, target.title)
 
 
-def _regime(regime: Regime) -> RegimeSpec:
+def _regime(regime: Regime, mispriced: bool) -> RegimeSpec:
+    jumps, alone = regime.jumps, regime.idiosyncratic_jumps
     return RegimeSpec(
         name=regime.name,
         drift=regime.drift,
         volatility=regime.volatility,
         correlation=regime.correlation,
         slippage_multiplier=regime.slippage_multiplier,
+        tail_dof=regime.tail_dof if regime.tail_dof < GAUSSIAN_DOF else NEVER,
+        jumps=_jumps(jumps) if jumps is not None and jumps.intensity > 0.0 else None,
+        leg_jumps=(_leg_jumps(alone[0]), _leg_jumps(alone[1]))
+        if any(leg.intensity > 0.0 for leg in alone)
+        else None,
+        mispricing=tuple(map(_mispricing, regime.mispricing)) if mispriced else (),
+        premium=None if regime.funding is None else _premium(regime.funding),
+    )
+
+
+def _jumps(jumps: Jumps) -> JumpSpec:
+    return JumpSpec(jumps.intensity, jumps.mean, jumps.std, jumps.correlation)
+
+
+def _leg_jumps(jumps: LegJumps) -> LegJumpSpec:
+    return LegJumpSpec(jumps.intensity, jumps.mean, jumps.std)
+
+
+def _mispricing(part: Mispricing) -> MispricingSpec:
+    spikes = part.spike_intensity if part.spike_std > 0.0 else 0.0
+    return MispricingSpec(years(part.half_life), part.std, spikes, part.spike_std)
+
+
+def _premium(funding: Funding) -> PremiumSpec:
+    return PremiumSpec(funding.mean, funding.std, years(funding.half_life))
+
+
+def _shock(shock: Shock, market: Market) -> ShockSpec:
+    names = [regime.name for regime in market.regimes]
+    return ShockSpec(
+        at=years(shock.at),
+        duration=years(shock.duration),
+        returns=shock.returns,
+        regime=None if shock.regime is None else names.index(shock.regime),
     )
 
 
@@ -128,13 +215,23 @@ def _chain(states: Sequence[chains.State], initial: str) -> ChainSpec:
     return ChainSpec(tuple(durations), chains.probabilities(states), start)
 
 
-def _venue(venue: Venue) -> VenueSpec:
+def _venue(venue: Venue, assets: tuple[str, str]) -> VenueSpec:
+    tiers = [leg_tiers(venue, asset) for asset in assets]
     return VenueSpec(
         name=venue.name,
         taker_fee=venue.taker_fee,
         slippage=venue.slippage,
         latency=years(venue.latency),
         max_leverage=venue.max_leverage,
-        maintenance_tiers=cast(TierTable, venue.maintenance_tiers),
+        maintenance_tiers=tiers[0],
         liquidation_fee=venue.liquidation_fee,
+        maintenance_tiers_b=tiers[1] if tiers[1] != tiers[0] else None,
+        funding_cap=venue.funding_cap,
+        margin_mode=venue.margin_mode,
     )
+
+
+def leg_tiers(venue: Venue, asset: str) -> TierTable:
+    """A venue's maintenance tiers for an asset."""
+    tiers = venue.maintenance_tiers
+    return tiers[asset] if isinstance(tiers, dict) else tiers

@@ -48,13 +48,15 @@ class Problem:
     """A fault before its source is known.
 
     needs: other keys that it speaks of; where one of them is at fault itself, this is
-    not reported. value: shown if the file does not state the key.
+    not reported. value: shown if the file does not state the key. idle: whether all that is
+    wrong is that something would do nothing.
     """
 
     key: str
     sentence: str
     needs: tuple[str, ...] = ()
     value: Any = ABSENT
+    idle: bool = False
 
 
 class ScenarioError(StresscubeError):

@@ -1,12 +1,12 @@
 """What the grammar has and this version does not simulate, refused by name.
 
-One line a feature: when it lands, its line goes. A key at its neutral value (its default,
-unless `neutral` says otherwise) is accepted, so that a file may spell out what is off.
+One line a key: when its feature lands, the line goes. A key at its default is accepted, so that
+a file may spell out what is off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,75 +17,19 @@ from stresscube.scenario.policy import Document
 
 @dataclass(frozen=True)
 class Later:
-    """A feature of the future: the key that switches it on, what it is, when it is off."""
+    """A feature of the future: the key that switches it on, and what it is."""
 
     pattern: str
     what: str
-    neutral: Callable[[Any], bool] | None = None
-    instead: str = ""
 
     def off(self, value: Any) -> bool:
         """Whether a parsed value leaves the feature off."""
-        if self.neutral is not None:
-            return self.neutral(value)
         return bool(value == keys()[self.pattern].info.default)
 
 
-def _calm(jumps: Any) -> bool:
-    return jumps is None or jumps.intensity == 0
-
-
-def _one_table(tiers: Any) -> bool:
-    return not isinstance(tiers, dict)
-
-
-def _one_venue(venue: str) -> bool:
-    return "/" not in venue
-
-
 LATER = (
-    Later("market.tail_interval", "Student-t returns are"),
-    Later("market.funding_interval", "funding is"),
-    Later("market.interest", "funding is"),
-    Later("market.clamp", "funding is"),
-    Later("market.signal_half_life", "volatility and trend signals are"),
-    Later("market.signal_noise", "spread signals are"),
-    Later("market.mark_smoothing", "mark smoothing is"),
-    Later("market.funding_regimes[]", "funding is"),
-    Later("market.shocks[]", "shocks are"),
-    Later("market.regimes[].tail_dof", "Student-t returns are"),
-    Later("market.regimes[].jumps", "jumps are", _calm),
-    Later(
-        "market.regimes[].idiosyncratic_jumps[]",
-        "jumps are",
-        lambda legs: all(map(_calm, legs)),
-    ),
-    Later(
-        "market.regimes[].mispricing[]",
-        "mispricing is",
-        lambda parts: all(x.std == 0 and x.spike_intensity * x.spike_std == 0 for x in parts),
-    ),
-    Later("market.regimes[].funding", "funding is"),
-    Later("venues[].maintenance_tiers", "tiers per asset are", _one_table, "use one list of tiers"),
-    Later("venues[].funding_cap", "funding is"),
     Later("venues[].margin_mode", "isolated margin is"),
     Later("venues[].after_leg_death", "isolated margin is"),
-    Later("policy.venue", "legs on two venues are", _one_venue, "use one venue for both legs"),
-    Later(
-        "policy.hedge_ratio",
-        "the minimum-variance ratio is",
-        lambda ratio: ratio != "min-variance",
-        "write a number",
-    ),
-    Later("policy.rebalance_to", "rebalancing to the full leverage is"),
-    Later("policy.roll", "net rolling is"),
-    Later("policy.side", "entry rules are"),
-    Later("policy.entry_z", "entry rules are"),
-    Later("policy.exit_z", "entry rules are"),
-    Later("policy.directional_bias", "the directional bias is"),
-    Later("policy.bias_trigger", "the directional bias is"),
-    Later("policy.sizing_correlation", "sizing for another correlation is"),
-    Later("policy.drift_measure", "drift over equity is"),
 )
 
 _BY_PATTERN = {entry.pattern: entry for entry in LATER}
@@ -122,8 +66,8 @@ def refusals(document: Document, raw: object) -> Iterator[Problem]:
 
 def _sentence(entry: Later) -> str:
     key = keys()[entry.pattern]
-    advice = entry.instead or "leave it out"
-    if key.leaf is not None and not entry.instead:
+    advice = "leave it out"
+    if key.leaf is not None:
         advice += f" or write {toml(key.leaf.plain(key.info.default))}"
     return f"{entry.what} not available in this version; {advice}"
 

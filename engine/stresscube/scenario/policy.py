@@ -51,8 +51,8 @@ class Policy(Table):
     )
     entry_z: Annotated[float, Real(0, 1000)] = key(0.0, "Spread at which to enter.", 0.0)
     exit_z: Annotated[float, Real(-1000, 1000)] = key(0.0, "Spread at which to leave.", 0.0)
-    directional_bias: Annotated[float, Real(0, 1)] = key(
-        0.0, "Tilt toward the trend while volatility is high.", 0.0
+    directional_bias: Annotated[float, Real(0, 1, high_open=True)] = key(
+        0.0, "Tilt toward the trend while volatility is high.", 0.1
     )
     bias_trigger: Annotated[float, Real(0, 1000)] = key(
         2.0, "Volatility ratio above which the tilt is on.", 2.0

@@ -92,6 +92,11 @@ class Mispricing(Table):
     spike_intensity: Annotated[float, Real(0, 1e9, "year^-1")] = key(0.0, "Spikes a year.", 5000)
     spike_std: Annotated[float, Real(0, 1)] = key(0.0, "Standard deviation of a spike.", 0.003)
 
+    @property
+    def moves(self) -> bool:
+        """Whether it ever leaves 0."""
+        return self.std > 0.0 or self.spike_intensity * self.spike_std > 0.0
+
 
 class Funding(Table):
     """The premium index behind funding, each leg an Ornstein-Uhlenbeck process."""
@@ -142,9 +147,15 @@ class Regime(Table):
         (), "Jumps of each leg alone: a list of two tables.", None
     )
     mispricing: Annotated[tuple[Mispricing, ...], Tables(Mispricing, 2)] = key(
-        (), "One or two mean-reverting components of leg b's log-price.", None
+        (),
+        "Mean-reverting components of leg b's log-price: one or two, as many in every regime.",
+        None,
     )
-    funding: Funding | None = key(None, "Premium index while the regime is on.", None)
+    funding: Funding | None = key(
+        None,
+        "Premium index while the regime is on: in every regime or in none, or in funding regimes.",
+        None,
+    )
 
 
 class CorrelationRegime(Table):
@@ -204,6 +215,9 @@ class Market(Table):
         "stationary",
         "initial correlation regime",
     )
+    initial_funding_regime: Annotated[str, NAME] = key(
+        STATIONARY, "Funding regime at time 0, likewise.", "stationary", "initial funding regime"
+    )
     tail_interval: Annotated[float, Duration()] = key(
         1.0, "Clock blocks over which the Student-t mixing variable is constant.", "1h"
     )
@@ -233,8 +247,23 @@ class Market(Table):
         (), "A third, independent chain that carries funding, up to 8.", None
     )
     shocks: Annotated[tuple[Shock, ...], Tables(Shock, 16)] = key(
-        (), "Crashes at set times, up to 16.", None
+        (), "Crashes at set times, up to 16; they must not overlap.", None
     )
+
+    @property
+    def mispriced(self) -> bool:
+        """Whether leg b's price ever leaves its fair value."""
+        return any(part.moves for regime in self.regimes for part in regime.mispricing)
+
+    @property
+    def funded(self) -> bool:
+        """Whether funding is paid."""
+        return bool(self.funding_regimes) or any(r.funding is not None for r in self.regimes)
+
+    @property
+    def fat_tailed(self) -> bool:
+        """Whether some regime has Student-t returns."""
+        return any(regime.tail_dof < math.inf for regime in self.regimes)
 
 
 class Venue(Table):
@@ -255,7 +284,8 @@ class Venue(Table):
     )
     maintenance_tiers: Annotated[TierTable | dict[str, TierTable], Tiers()] = key(
         ((0.0, 0.0),),
-        "Maintenance margin rate from each notional floor up; the deductions follow by continuity.",
+        "Maintenance margin rate from each notional floor up; the deductions follow by continuity. "
+        "A table of such lists, one for each asset, where they differ.",
         [[0, 0.004], [50_000, 0.005], [600_000, 0.01]],
     )
     liquidation_fee: Annotated[float, Real(0, 1, high_open=True)] = key(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from stresscube.scenario import checks
-from stresscube.scenario.dotted import BadKey, Target, resolve
+from stresscube.scenario.dotted import BadKey, Target, replaced, resolve
 from stresscube.scenario.faults import Problem, did_you_mean
 from stresscube.scenario.grammar import lookup
 from stresscube.scenario.later import refusal
 from stresscube.scenario.leaf import Wrong
 from stresscube.scenario.leaves import Duration, Real
 from stresscube.scenario.policy import Document
+from stresscube.scenario.schema import STATIONARY
 
 RESERVED = ("quantile", "time", "leg", "batch", "path", "regime")
 """Dimensions that the cube has of its own."""
@@ -45,6 +47,7 @@ def parse(raw: object, document: Document) -> Sweep:
     places: dict[str, str] = {}
     problems: list[Problem] = []
     entries = flatten(cast("dict[str, Any]", raw))
+    known = checks.of_the_market(document)
     for key, entry in entries.items():
         try:
             target = resolve(document, key)
@@ -52,10 +55,12 @@ def parse(raw: object, document: Document) -> Sweep:
             problems.append(Problem(f"sweep.{key}", str(bad), bad.needs, entry))
             continue
         places[target.at] = key
-        found = _axis(target, entry, document, problems)
+        found = _axis(target, entry, document, problems, known)
         if found is not None:
             values[key] = found
     problems += _same_dimension(list(values), entries)
+    if not problems:
+        problems += _lasting(document, values, entries, known)
     return Sweep(values, places, tuple(problems))
 
 
@@ -71,8 +76,8 @@ def flatten(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def dimension(key: str) -> str:
-    """The cube's name of an axis: the last two words of a dotted key."""
-    return "_".join(key.split(".")[-2:])
+    """The cube's name of an axis: the last two words of a dotted key, [0] written _0."""
+    return re.sub(r"\[(\d+)\]", r"_\1", "_".join(key.split(".")[-2:]))
 
 
 def _deep(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -85,7 +90,11 @@ def _deep(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _axis(
-    target: Target, entry: object, document: Document, problems: list[Problem]
+    target: Target,
+    entry: object,
+    document: Document,
+    problems: list[Problem],
+    known: list[Problem],
 ) -> tuple[Value, ...] | None:
     at = f"sweep.{target.key}"
     try:
@@ -113,9 +122,11 @@ def _axis(
                 Problem(here, f"stands at {at}[{first}] already; each value once", value=value)
             )
         else:
-            check = checks.market_value if target.market else checks.policy_value
-            word = target.at if target.market else target.key
-            found = list(check(document, word, item, here))
+            if target.market:
+                changed = replaced(document, target.path, item)
+                found = checks.brought(changed, known, target.at, here)
+            else:
+                found = checks.policy_value(document, target.key, item, here)
             problems += [Problem(p.key, p.sentence, p.needs, value) for p in found]
         parsed.append(item)
     return tuple(parsed) if len(problems) == faults else None
@@ -186,6 +197,31 @@ def _spread(start: float, stop: float, num: int, log: bool) -> list[float]:
     else:
         inner = [start + (stop - start) * share for share in shares]
     return [start, *(float(f"{value:.12g}") for value in inner[1:-1]), stop]
+
+
+def _lasting(
+    document: Document,
+    values: dict[str, tuple[Value, ...]],
+    entries: dict[str, Any],
+    known: list[Problem],
+) -> Iterator[Problem]:
+    """Whether axes that each may make a regime last for ever are too many together.
+
+    A state that lasts adds an end to its chain and takes none away, so the case of all that can
+    last is the worst.
+    """
+    found: list[str] = []
+    changed = document
+    for key, listed in values.items():
+        target = resolve(document, key)
+        extreme = {"mean_duration": math.inf}.get(str(target.path[-1]), STATIONARY)
+        if target.market and extreme in listed:
+            found.append(key)
+            changed = replaced(changed, target.path, extreme)
+    if len(found) > 1:
+        at = f"sweep.{found[0]}"
+        for p in checks.brought(changed, known, "", at, "with the other axes"):
+            yield Problem(p.key, p.sentence, p.needs, entries[found[0]])
 
 
 def _same_dimension(keys: list[str], entries: dict[str, Any]) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stresscube.metrics import VARIABLES, Context
 from stresscube.plan import FORMAT, Plan
 from stresscube.store.encoding import codecs
+from stresscube.text import label
 
 ROOT = "cube.zarr"
 KEYS: Any = {"name": "default", "separator": "."}
@@ -81,6 +82,9 @@ PATH_OUTCOMES = (
     PathOutcome("deficit", "deficit", "1", "loss beyond the account's equity"),
     PathOutcome("pnl_a", "pnl_a", "1", "profit of leg a before costs"),
     PathOutcome("pnl_b", "pnl_b", "1", "profit of leg b before costs"),
+    PathOutcome(
+        "pnl_mispricing", "pnl_mispricing", "1", "what of leg b's profit the mispricing made"
+    ),
     PathOutcome("fees", "fees", "1", "fees paid"),
     PathOutcome("slippage", "slippage", "1", "slippage paid"),
     PathOutcome("funding", "funding", "1", "funding paid"),
@@ -248,5 +252,6 @@ def _create_coordinate(node: Any, coordinate: Coordinate) -> None:
 
 def _labels(values: tuple[Any, ...]) -> NDArray[Any]:
     if any(isinstance(value, str) for value in values):
-        return np.array([str(value) for value in values], dtype=np.dtypes.StringDType())
+        words = [label(value, digits=12) for value in values]
+        return np.array(words, dtype=np.dtypes.StringDType())
     return np.asarray(values)
