@@ -16,9 +16,9 @@ from .contract import MarketState, Outcome, Policy, Shape, Tick
 from .oracle import Outcomes
 from .pack import job_shape, pack_market, pack_policies, seed_words
 from .print_numba import LANES
+from .rules import rules_of
 from .spec import Job
 from .stopping import Stopped
-from .rules import rules_of
 from .tree import names, values
 
 Advance = Callable[[int], None]

@@ -172,6 +172,30 @@ def schema() -> None:
     command.schema()
 
 
+@app.command()
+@one_line_errors
+def kernel(
+    scenario: ScenarioFile,
+    backend: Annotated[
+        str, typer.Option("--backend", metavar="cpu|cuda", help="Whose code.")
+    ] = "cuda",
+    settings: Set = None,
+) -> None:
+    """Print the code that is generated for a scenario: CUDA C++, or Python for numba."""
+    from stresscube.cli import kernel as command
+
+    command.kernel(scenario, backend=backend, settings=tuple(settings or ()))
+
+
+@app.command()
+@one_line_errors
+def doctor() -> None:
+    """Tell what each backend needs, what of that is here, and what installs the rest."""
+    from stresscube.cli import doctor as command
+
+    command.diagnose()
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import PackageNotFoundError, version

@@ -6,14 +6,17 @@
 //
 //   tape      [paths][n_steps] of Tick, 16-byte aligned
 //   states    [STATE_FIELDS][paths], after the last step
-//   policies  [POLICY_FIELDS][policies]
-//   outcomes  [OUTCOME_FIELDS][paths][policies]
+//   policies  [POLICY_FIELDS][n_policies]
+//   outcomes  [OUTCOME_FIELDS][paths][n_policies]
 //
 // Neighbouring threads hold neighbouring policies, so every load and store of a record's field
-// is one contiguous run. `policies` is a multiple of THREADS * POLICIES_PER_THREAD: the host pads.
+// is one contiguous run. `n_policies` is a multiple of THREADS * POLICIES_PER_THREAD: the host
+// pads. What metrics want is the other way round, paths last: `gather_outcomes` turns it.
 
-constexpr int QUADS = sizeof(Tick) / 16;  // 16-byte words of a tick
-constexpr int STEPS_A_TILE = 32;
+inline constexpr int QUADS = sizeof(Tick) / 16;  // 16-byte words of a tick
+inline constexpr int STEPS_A_TILE = 32;
+inline constexpr int SIDE = 32;             // of the square that is turned at a time
+inline constexpr int GATHER_THREADS = 256;  // a warp a row, so several rows at a time
 
 static_assert(sizeof(Tick) % 16 == 0, "ticks are moved 16 bytes at a time");
 
@@ -76,5 +79,35 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     Outcome outcome;
     close_account(outcome, account[k], last, policy[k]);
     store_outcome(outcomes + at + k * THREADS, records, outcome);
+  }
+}
+
+// outcomes [OUTCOME_FIELDS][paths][n_policies] of one batch, into its columns of
+// gathered [OUTCOME_FIELDS][kept_policies][all_paths], from column first_path on.
+// A square goes through shared memory, so reads are contiguous in policies and writes in paths.
+// Grid: x over policies, y over paths, z over fields.
+extern "C" __global__ void gather_outcomes(const real *outcomes, int paths, int n_policies,
+                                           real *gathered, int kept_policies, int all_paths,
+                                           int first_path) {
+  __shared__ real square[SIDE][SIDE + 1];  // one more, or a column would lie in one memory bank
+  const int lane = threadIdx.x % SIDE;
+  const int row = threadIdx.x / SIDE;
+  const int policies_from = blockIdx.x * SIDE;
+  const int paths_from = blockIdx.y * SIDE;
+  const real *from = outcomes + int64_t(blockIdx.z) * paths * n_policies;
+  real *to = gathered + int64_t(blockIdx.z) * kept_policies * all_paths + first_path;
+
+  for (int k = row; k < SIDE; k += GATHER_THREADS / SIDE) {
+    const int path = paths_from + k;
+    const int policy = policies_from + lane;
+    if (path < paths && policy < kept_policies)
+      square[k][lane] = from[int64_t(path) * n_policies + policy];
+  }
+  __syncthreads();
+  for (int k = row; k < SIDE; k += GATHER_THREADS / SIDE) {
+    const int policy = policies_from + k;
+    const int path = paths_from + lane;
+    if (path < paths && policy < kept_policies)
+      to[int64_t(policy) * all_paths + path] = square[lane][k];
   }
 }
