@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from stresscube.backends import choose, processor_name
+from stresscube.backends import automatic as automatic_backend
+from stresscube.backends import processor_name
 from stresscube_kernels import cache, cards, cpu
 
 
@@ -89,11 +90,8 @@ def xla_backend() -> Finding:
 
 def automatic() -> str:
     """What `--backend auto` takes, and why."""
-    taken = choose("auto").name
-    reason = cards.why_not()
-    if taken == "cuda":
-        return "cuda: a card and CuPy are here"
-    return f"{taken}: {reason}" if reason else f"{taken}"
+    taken, reason = automatic_backend()
+    return f"{taken.name}: {reason}"
 
 
 def _package(name: str) -> str | None:

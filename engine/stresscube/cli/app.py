@@ -24,7 +24,7 @@ app = typer.Typer(
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that a run wrote.")]
 Backend = Annotated[
-    str, typer.Option("--backend", metavar="auto|cpu", help="What computes the paths.")
+    str, typer.Option("--backend", metavar="auto|cpu|cuda", help="What computes the paths.")
 ]
 Paths = Annotated[
     int | None,
