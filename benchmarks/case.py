@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from stresscube.scenario import load
 from stresscube.scenario.expand import axes, market_spec, policy_spec, simulation_spec
 from stresscube_kernels import oracle
@@ -69,4 +70,4 @@ def make_job(policies: int, scenario: Path = SCENARIO) -> Job:
 def prices(tape: NDArray[Any], path: int) -> NDArray[np.float64]:
     """Closes of both legs, [steps + 1, 2], 1 at time 0."""
     growth = np.cumprod(1.0 + tape[path, :, :2].astype(np.float64), axis=0)
-    return np.concatenate([np.ones((1, 2)), growth])
+    return np.concatenate([np.ones((1, 2), np.float64), growth], dtype=np.float64)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from stresscube_kernels import oracle
 from stresscube_kernels.compiled import Kernels
 from stresscube_kernels.contract import Account, Outcome
@@ -166,12 +167,9 @@ def vectorbt(case: Case, python: str) -> list[Contestant]:
         note = f"{about['orders']} orders"
         bars = case.tape.shape[1] + 1
         own = {"vectorbt": about["versions"]["vectorbt"]}
-        return Contestant(
-            name, 1, 1, bars, lambda: measure(what), note=note, versions=own
-        )
+        return Contestant(name, 1, 1, bars, lambda: measure(what), note=note, versions=own)
 
     return [
         row("vectorbt, from_order_func", "orders"),
         row("vectorbt, with value and drawdown", "outcomes"),
     ]
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import stresscube as sc
 from stresscube.plan import make_plan
 from stresscube_kernels.compiled import numba_kernels
+from stresscube_kernels.cpu import available_threads
 
 from . import contestants
 from .case import SCENARIO, make_case
@@ -24,13 +24,14 @@ def measure(*, policies: int, paths: int, steps: int, count: int, run_paths: int
     run_paths: paths of the run, over the whole horizon and sweep of the scenario.
     """
     case = make_case(policies, paths, steps)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    cores = available_threads()
     kernel = contestants.compiled(case, numba_kernels(case.shape, "float32"), "cpu", cores)
     scenario = sc.load(SCENARIO, [f"simulation.paths={run_paths}"])
     plan = make_plan(scenario)
     work = plan.policy_steps
     with tempfile.TemporaryDirectory() as folder:
-        sc.run(sc.load(SCENARIO, ["simulation.paths=64", "simulation.horizon=1d"]), f"{folder}/warm")
+        short = ["simulation.paths=64", "simulation.horizon=2d"]  # compiles the same code
+        sc.run(sc.load(SCENARIO, short), f"{folder}/warm")
         blocks: list[float] = []
 
         def whole() -> None:

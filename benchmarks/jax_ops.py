@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from stresscube_kernels.contract import Account, Outcome, Policy, Shape, Tick
 from stresscube_kernels.policy import policy_close, policy_open, policy_step
 from stresscube_kernels.tree import rebuild, values
@@ -62,7 +63,7 @@ Simulate = Callable[[Any], Outcome]
 
 
 def prepare(policies: Policy, shape: Shape) -> Simulate:
-    """A jitted function from a tape [steps, len(Tick._fields), paths] to [paths, policies] outcomes.
+    """A function from a tape [steps, len(Tick._fields), paths] to outcomes [paths, policies].
 
     Policies are the last, contiguous dimension: XLA then broadcasts ticks along it, which is
     up to six times as fast as the other way round.
@@ -73,7 +74,6 @@ def prepare(policies: Policy, shape: Shape) -> Simulate:
     def ticks(row: Any) -> Tick:
         return Tick(*(row[field][:, None] for field in range(len(Tick._fields))))
 
-    @jax.jit
     def simulate(tape: Any, leaves: list[Any]) -> Outcome:
         policy = rebuild(policies, iter(leaf[None, :] for leaf in leaves))
         grid = (tape.shape[2], len(leaves[0]))
@@ -91,4 +91,9 @@ def prepare(policies: Policy, shape: Shape) -> Simulate:
         account, _ = jax.lax.scan(step, opened, (now, tape))
         return policy_close(ops, shape.features, account, ticks(tape[-1]), policy)
 
-    return lambda tape: jax.block_until_ready(simulate(tape, leaves))
+    jitted: Any = jax.jit(simulate)
+
+    def run(tape: Any) -> Outcome:
+        return jax.block_until_ready(jitted(tape, leaves))
+
+    return run

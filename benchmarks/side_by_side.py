@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
 from stresscube_kernels import compiled, oracle
+from stresscube_kernels.cpu import available_threads
 
 from . import contestants
 from .case import Case, make_case
@@ -34,7 +35,7 @@ def measure(
 
 def enter(case: Case, vectorbt_python: str | None) -> Iterator[Contestant]:
     """Everybody who can take part on this machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    cores = available_threads()
     ours = compiled.numba_kernels(case.shape, "float32")
     yield contestants.compiled(case, ours, OURS, cores)
     try:
@@ -119,7 +120,8 @@ def reference(
 
 def table(found: list[dict[str, Any]]) -> str:
     """The lines as text, rates in millions."""
-    head = f"{'backend':34}{'M policy-steps/s':>17}{'(min-max)':>18}{'cpu over it':>13}{'(min-max)':>18}"
+    head = f"{'backend':34}{'M policy-steps/s':>17}{'(min-max)':>18}"
+    head += f"{'cpu over it':>13}{'(min-max)':>18}"
     rows = [head, "-" * len(head)]
     for line in found:
         ends = f"{line['slowest'] / 1e6:.4g}-{line['fastest'] / 1e6:.4g}"

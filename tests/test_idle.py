@@ -8,7 +8,6 @@ counted.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +16,6 @@ import pytest
 from numpy.typing import NDArray
 
 from markets import (
-    DAY,
     FULL,
     HOUR,
     PLAIN,
@@ -157,7 +155,6 @@ def eventful_example(precision: str, seed: int) -> Job:
     )
     policies = tuple(watchful(k, spec) for k, spec in enumerate(plain.policies))
     return Job(market, policies, plain.simulation)
-
 
 
 def example(name: str, precision: str, seed: int) -> tuple[Job, Shape]:

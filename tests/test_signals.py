@@ -12,8 +12,8 @@ from markets import HOUR, two_state
 from stresscube_kernels import decide
 from stresscube_kernels.contract import Account, MarketState, Policy, Tick
 from stresscube_kernels.market import market_start, market_step
-from stresscube_kernels.oracle import _cast_market, _draw  # the random words of a step
 from stresscube_kernels.ops import NumpyOps
+from stresscube_kernels.oracle import _cast_market, _draw  # the random words of a step
 from stresscube_kernels.pack_market import pack_market
 from stresscube_kernels.programs import inputs, outputs
 from stresscube_kernels.rules import pair_policy

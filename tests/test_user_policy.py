@@ -185,9 +185,7 @@ def test_a_job_names_its_rules() -> None:
 def test_names_are_unique_and_known() -> None:
     assert register(STOP) is STOP
     with pytest.raises(ValueError, match="'pair' are registered already"):
-        register(
-            Rules("pair", step=lambda ops, features, account, now, tick, policy: account)
-        )
+        register(Rules("pair", step=lambda ops, features, account, now, tick, policy: account))
     with pytest.raises(KeyError, match=r"no rules named 'stop'; registered: pair, trailing-stop"):
         rules_of(SHAPE._replace(rules="stop"))
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from . import funding, jumps, mispricing, philox, signals, special, tails, ticks
-from .switching import pick, row, starts, switch
 from .contract import Draw, Features, Market, MarketState, Premium, Regime, Tick
 from .ops import Ops
+from .switching import pick, row, starts, switch
 
 
 def market_start(ops: Ops, features: Features, market: Market, draw: Draw) -> MarketState:
