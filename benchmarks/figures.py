@@ -63,13 +63,13 @@ def speed(results: Path = RESULTS) -> str:
 
 def sass(results: Path = RESULTS) -> str:
     """Return the table of the policy kernel's registers and instructions."""
-    lines = ["| scenario | card | policies a thread | registers | warps | instructions |"]
+    lines = ["| scenario | card | policies a thread | registers | warps | instructions of a whole step | of an idle one |"]
     lines.append("|---|---|---:|---:|---:|---:|")
     found = [line for line in read(results) if line["benchmark"] == "sass"]
     lines += [
         f"| {line['scenario']} | {line['architecture']} | {line['policies_per_thread']} "
         f"| {line['policy_run']['registers']} | {line['warps']} "
-        f"| {line['instructions_per_policy_step']:.1f} |"
+        f"| {line['instructions_per_policy_step']:.1f} | {line['instructions_per_idle_step']:.1f} |"
         for line in found
         if line["precision"] == "float32"
     ]

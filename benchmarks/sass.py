@@ -12,7 +12,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,10 @@ def lines(
                     source = cuda_source(traced, precision, THREADS, per_thread)
                     made = measure(source, architecture)
                     policy = made["policy_run"]
+                    # The loop holds the whole step and the idle one, and a warp takes either.
+                    alone = replace(traced, policy_idle=None)
+                    source = cuda_source(alone, precision, THREADS, per_thread)
+                    whole = measure(source, architecture)["policy_run"].instructions
                     yield {
                         "benchmark": "sass",
                         "scenario": scenario,
@@ -143,7 +147,8 @@ def lines(
                         "policies_per_thread": per_thread,
                         "threads": THREADS,
                         "warps": policy.warps(THREADS),
-                        "instructions_per_policy_step": policy.instructions / per_thread,
+                        "instructions_per_policy_step": whole / per_thread,
+                        "instructions_per_idle_step": (policy.instructions - whole) / per_thread,
                         **{name: asdict(kernel) for name, kernel in made.items()},
                         "versions": {"nvrtc": nvrtc.version()},
                     }
@@ -167,7 +172,8 @@ def main() -> int:
             f"{line['scenario']:15}{line['architecture']:7}{line['precision']:8} "
             f"{line['policies_per_thread']} a thread: {policy['registers']:3} registers, "
             f"{policy['stack']:4} bytes of stack, {line['warps']:2} warps, "
-            f"{line['instructions_per_policy_step']:6.1f} instructions a policy-step"
+            f"{line['instructions_per_policy_step']:6.1f} instructions a policy-step, "
+            f"{line['instructions_per_idle_step']:6.1f} an idle one"
         )
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text("".join(json.dumps(line) + "\n" for line in made), encoding="utf-8")

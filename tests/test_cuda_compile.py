@@ -102,7 +102,7 @@ def test_what_costs_instructions_shows() -> None:
     assert source.count(step) == 1
     dearer = source.replace(step, step + "      account[0].fees += sinf(tick.noise_a);\n")
     assert sass.measure(dearer, "sm_90")["policy_run"].instructions > before + 10
-    opening = "  const Tick *ticks = tape + path * n_steps;\n  for"
+    opening = "  bool busy = true;\n  for"
     assert source.count(opening) == 1
     once = source.replace(opening, "  account[0].fees += sinf(float(path));\n" + opening)
     assert abs(sass.measure(once, "sm_90")["policy_run"].instructions - before) <= 8

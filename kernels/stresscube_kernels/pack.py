@@ -1,4 +1,4 @@
-"""Policies from their descriptions (`spec.py`) to the numbers that kernels read, and code shapes."""
+"""Policies from their descriptions (`spec.py`) to what kernels read, and shapes of code."""
 
 from __future__ import annotations
 

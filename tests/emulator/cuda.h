@@ -24,6 +24,7 @@
 #define __launch_bounds__(threads)
 #define __shared__ static  // one block runs at a time
 #define __syncthreads() emulator::reach_barrier()
+#define __any_sync(threads, vote) emulator::any_of_warp(vote)
 
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
@@ -56,6 +57,9 @@ struct Thread {
   ucontext_t context;
   std::unique_ptr<char[]> stack{new char[STACK]};
   bool finished = false;
+  bool voting = false;  // rather than waiting at a barrier of the whole block
+  bool round = false;
+  bool votes[2] = {false, false};
 };
 
 std::vector<Thread> threads;
@@ -65,10 +69,43 @@ unsigned running;
 
 void reach_barrier() { swapcontext(&threads[running].context, &scheduler); }
 
+// Votes are kept for this round and the next: a thread may go on to the next before its warp has
+// read this one.
+bool any_of_warp(bool vote) {
+  Thread &self = threads[running];
+  const bool round = self.round;
+  self.votes[round] = vote;
+  self.round = !round;
+  self.voting = true;
+  swapcontext(&self.context, &scheduler);  // until all of the warp have voted
+  bool any = false;
+  for (unsigned thread = running / 32 * 32; thread < threads.size(); ++thread)
+    if (thread / 32 == running / 32) any = any || threads[thread].votes[round];
+  return any;
+}
+
 void run_thread() {
   kernel();
   threads[running].finished = true;
   swapcontext(&threads[running].context, &scheduler);
+}
+
+// Runs a warp to the next barrier of its block, vote by vote: other warps do not move meanwhile.
+// How many of its threads have ended.
+unsigned run_warp(unsigned first) {
+  const unsigned end = first + 32 < threads.size() ? first + 32 : unsigned(threads.size());
+  unsigned voting = 0, finished = 0;
+  do {
+    voting = finished = 0;
+    for (running = first; running < end; ++running) {
+      threads[running].voting = false;
+      threadIdx = {running, 0, 0};
+      if (!threads[running].finished) swapcontext(&scheduler, &threads[running].context);
+      voting += threads[running].voting;
+      finished += threads[running].finished;
+    }
+  } while (voting > 0);
+  return finished;
 }
 
 // Runs a block; false if some of its threads ended while others waited at a barrier.
@@ -78,16 +115,12 @@ bool run_block() {
     thread.context.uc_stack.ss_sp = thread.stack.get();
     thread.context.uc_stack.ss_size = STACK;
     thread.context.uc_link = nullptr;
-    thread.finished = false;
+    thread.finished = thread.voting = thread.round = false;
     makecontext(&thread.context, run_thread, 0);
   }
   for (;;) {
     unsigned finished = 0;
-    for (running = 0; running < threads.size(); ++running) {
-      threadIdx = {running, 0, 0};
-      swapcontext(&scheduler, &threads[running].context);
-      finished += threads[running].finished;
-    }
+    for (unsigned warp = 0; warp < threads.size(); warp += 32) finished += run_warp(warp);
     if (finished == threads.size()) return true;
     if (finished > 0) return false;
   }
