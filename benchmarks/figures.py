@@ -63,7 +63,10 @@ def speed(results: Path = RESULTS) -> str:
 
 def sass(results: Path = RESULTS) -> str:
     """Return the table of the policy kernel's registers and instructions."""
-    lines = ["| scenario | card | policies a thread | registers | warps | instructions of a whole step | of an idle one |"]
+    lines = [
+        "| scenario | card | policies a thread | registers | warps "
+        "| instructions of a whole step | of an idle one |"
+    ]
     lines.append("|---|---|---:|---:|---:|---:|")
     found = [line for line in read(results) if line["benchmark"] == "sass"]
     lines += [

@@ -131,8 +131,9 @@ def elementwise(case: Case) -> Entry:
     def launch() -> Outcome:
         account = rules.open(ops, case.shape.features, policy)
         account = rebuild(account, (field + row for field in values(account)))
-        for tick in ticks:
-            account = rules.step(ops, case.shape.features, account, tick, policy)
+        for step, tick in enumerate(ticks):
+            now = np.float32(step)
+            account = rules.step(ops, case.shape.features, account, now, tick, policy)
         return rules.close(ops, case.shape.features, account, ticks[-1], policy)
 
     launch()
