@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def moments() -> dict[str, float]:
         for weight, mean, std in MIXTURE:
             ends = np.clip((-5.0, -4.0, 6.0), mean - 12 * std, mean + 12 * std)
             edges = np.unique([mean - 12 * std, *ends, mean + 12 * std])
-            for low, high in zip(edges[:-1], edges[1:], strict=True):
+            for low, high in pairwise(edges):
                 part, _ = integrate.quad(
                     lambda p, m=mean, s=std: function(float(rule(p * BP)) / BP)
                     * stats.norm.pdf(p, m, s),
@@ -96,7 +97,9 @@ def chained(half_life: float = HOUR / 10, **rest: Any) -> MarketSpec:
     The premium forgets in a tenth of an hour what its state was before.
     """
     states = tuple(
-        FundingRegimeSpec(f"f{k}", PremiumSpec((mean * BP,) * 2, (std * BP,) * 2, half_life))
+        FundingRegimeSpec(
+            f"f{k}", PremiumSpec((mean * BP, mean * BP), (std * BP, std * BP), half_life)
+        )
         for k, (_, mean, std) in enumerate(MIXTURE)
     )
     chain = ChainSpec(

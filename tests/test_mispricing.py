@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from markets import HOUR, of, policy, tape_of, venue
+from markets import HOUR, of, policy, tape_of, two_state, venue
 from stresscube_kernels import oracle
 from stresscube_kernels.moments import sd_mispricing
 from stresscube_kernels.pack import job_shape, pack_policies
-from stresscube_kernels.spec import Job, MispricingSpec, SimulationSpec
+from stresscube_kernels.spec import Job, MarketSpec, MispricingSpec, SimulationSpec
 from whole import MINUTE, alone, calm, settle, simulated, spread_of
 
 K = 4.5
@@ -154,12 +154,8 @@ def test_what_the_mispricing_earned() -> None:
 def test_each_regime_has_its_own_half_life() -> None:
     """A component may differ by regime; one that a regime lacks does not move there."""
     with_two = replace(PAIR, mispricing=(OU, MispricingSpec(HALF_LIFE, SD)))
-    market = alone(replace(PAIR, mispricing=(OU,)))
-    market = replace(
-        market, regimes=(*market.regimes, with_two),
-        chain=replace(market.chain, mean_durations=(HOUR, HOUR), jump_probabilities=((0, 1), (1, 0)),
-                      initial=0),
-    )  # fmt: skip
+    one = replace(PAIR, mispricing=(OU,))
+    market = MarketSpec((one, with_two), two_state((HOUR, HOUR), initial=0))
     made, states, state = simulated(market, run_of(60), 2000)
     never = (states.regime == 0).all(axis=1)
     assert 100 < never.sum() < 1900

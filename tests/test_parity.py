@@ -136,18 +136,20 @@ def test_float64_outcomes_to_rounding(backend: str, shape: Shape) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_numba_accounts_are_the_oracles(precision: str, shape: Shape) -> None:
-    """On one tape, bit for bit: each operation of an account's step rounds by itself, in order.
+def test_numba_is_the_oracle_bit_for_bit(precision: str, shape: Shape) -> None:
+    """Tapes, and outcomes of one tape: each operation rounds by itself, in the order written.
 
-    So what a step leaves out because it comes to 0 changes no number, and neighbours cannot.
+    So what an idle step leaves out because it comes to 0 changes no number.
     """
     job = example(shape, precision)
-    tape, _ = oracle.simulate(job, 0, PATHS, precision, shape)
+    kernels = numba_kernels(shape, precision)
+    exact, _ = oracle.simulate(job, 0, PATHS, precision, shape)
+    tape, _ = compiled_tape(job, shape, kernels)
+    assert exact.dtype == tape.dtype == np.dtype(precision)
+    assert np.array_equal(tape, exact)
     packed = pack_policies(job.policies, job.simulation, shape)
-    exact = oracle.run_policies(tape, packed, shape, precision)
-    assert exact.dtype == np.dtype(precision)
-    found = compiled_policies(job, shape, numba_kernels(shape, precision), tape)
-    assert np.array_equal(found, exact)
+    outcomes = oracle.run_policies(exact, packed, shape, precision)
+    assert np.array_equal(compiled_policies(job, shape, kernels, tape), outcomes)
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)

@@ -232,3 +232,16 @@ def test_a_bankrupt_shadow_restores_no_leverage() -> None:
     book = settle(tape, spec)
     assert book["liquidation_step"] == 1
     assert book["shadow_equity"] == pytest.approx(-0.2)
+
+
+def test_closing_costs_beyond_what_is_left_are_a_deficit() -> None:
+    """No margin, fee 5% a turn: a long leg of 10 loses 4.9%: E = 1 - .5 - .49 = .01, alive; closing
+    9.51 costs .4755: .4655 more than there is."""
+    spec = policy(0.0, 10.0, venues=(free(taker_fee=0.05),))
+    for bridge in (False, True):
+        book = settle(tape_of({"return_a": -0.049}), spec, bridge=bridge)
+        assert book["liquidation_step"] == 0
+        assert book["final_equity"] == book["shadow_equity"] == 0
+        assert book["deficit"] == pytest.approx(0.4655)
+        assert book["max_drawdown"] == 1
+        assert book["trade_sum_1"] == -1

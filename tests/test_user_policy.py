@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from markets import BRIDGED, compiled, of, random_job
-from stresscube_kernels import cuda, oracle
+from stresscube_kernels import oracle
 from stresscube_kernels.compiled import numba_kernels, twin_kernels
 from stresscube_kernels.contract import Account, Features, Outcome, Policy, Shape, Tick
 from stresscube_kernels.decide import decide
@@ -159,6 +159,8 @@ def test_through_the_host_compiler() -> None:
 @pytest.mark.needs("compiler")
 def test_through_the_cuda_source(monkeypatch: pytest.MonkeyPatch) -> None:
     from emulator.fake_cupy import Machine, install
+
+    from stresscube_kernels import cuda
 
     install(Machine(), monkeypatch)
     job = example("float64")

@@ -89,22 +89,22 @@ def test_the_random_jobs_reach_everything() -> None:
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("backend", ["oracle", *BACKENDS])
 def test_the_books_close(backend: str, precision: str) -> None:
-    """One rounding a step of everything that there is, for all features together.
-
-    Funding and rolls round a few more numbers than the plain model: twice its bound.
-    """
+    """The bound of the plain model, one rounding a step of everything that there is, also holds
+    for all features together (it is met to a third)."""
     for seed in SEEDS:
         job = example(seed, precision)
         outcomes = exact(seed, precision) if backend == "oracle" else found(backend, job)
         assert np.isfinite(outcomes).all()
-        assert np.all(gap(outcomes, job) <= 2.0), seed
+        assert np.all(gap(outcomes, job) <= 1.0), seed
         assert np.all(of(outcomes, "final_equity") >= 0)
         assert np.all(of(outcomes, "deficit") >= 0)
         assert np.all((of(outcomes, "max_drawdown") >= 0) & (of(outcomes, "max_drawdown") <= 1))
         assert np.all(of(outcomes, "wins") <= of(outcomes, "trades"))
         dead = of(outcomes, "liquidation_step") > 0
-        for name in ("liquidation_cost", "deficit", "extra_margin", "recovered"):
+        for name in ("liquidation_cost", "extra_margin", "recovered"):
             assert np.all(of(outcomes, name)[~dead] == 0), name
+        shadow, final = of(outcomes, "shadow_equity"), of(outcomes, "final_equity")
+        assert np.array_equal(shadow[~dead], final[~dead])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -122,20 +122,20 @@ def test_float64_outcomes(backend: str) -> None:
                 assert error.max() < 1e-11, (seed, name)
 
 
-FLIPPED = 0.004
-"""The share of pairs of policy and path that may take another turn in float32: twice that of
-the plain model, for entries, exits and biases are thresholds too."""
+FLIPPED = 0.002
+"""The share of pairs of policy and path that may take another turn in float32, as in the plain
+model: about 0.0002 do."""
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_float32_outcomes(backend: str) -> None:
-    """Against the oracle's float64, to 1e-3 of 1 plus its size, on all but FLIPPED of the pairs."""
+    """Against the oracle's float64, to 1e-4 of 1 plus its size, on all but FLIPPED of the pairs."""
     share = []
     for seed in SEEDS:
         theirs = exact(seed, "float64")
         ours = found(backend, example(seed, "float32"))
         error = np.abs(ours - theirs) / (np.abs(theirs) + 1.0)
-        share.append((error.max(axis=0) > 1e-3).mean())
+        share.append((error.max(axis=0) > 1e-4).mean())
     assert np.mean(share) <= FLIPPED
 
 

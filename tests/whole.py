@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -213,11 +214,4 @@ def random_full_job(rng: np.random.Generator, **run: Any) -> Job:
 
 def free(**rest: Any) -> VenueSpec:
     """A venue that costs nothing and never liquidates."""
-    made = {"maintenance_tiers": ((0.0, 0.0),), **rest}
-    cap = made.pop("funding_cap", NEVER)
-    per_asset = made.pop("maintenance_tiers_b", None)
-    plain = venue(**made)
-    return VenueSpec(
-        plain.name, plain.taker_fee, plain.slippage, plain.latency, plain.max_leverage,
-        plain.maintenance_tiers, plain.liquidation_fee, per_asset, cap,
-    )  # fmt: skip
+    return replace(venue(maintenance_tiers=((0.0, 0.0),)), **rest)

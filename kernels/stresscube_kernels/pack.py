@@ -1,4 +1,4 @@
-"""Policies from their descriptions (`spec.py`) to what kernels read, and shapes of code."""
+"""Policies from their descriptions (`spec.py`) to the numbers that kernels read; code shapes."""
 
 from __future__ import annotations
 

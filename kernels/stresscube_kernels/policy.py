@@ -185,7 +185,10 @@ def fund(
 def policy_close(
     ops: Ops, features: Features, account: Account, tick: Tick, policy: Policy
 ) -> Outcome:
-    """Close at the horizon: at the last price, with costs, without latency; book the trade."""
+    """Close at the horizon: at the last price, with costs, without latency; book the trade.
+
+    Costs that exceed what is left are a deficit.
+    """
     alive = account.alive
     living = alive > 0.5
     venue_a, venue_b = policy.venues[0], policy.venues[-1]
@@ -193,7 +196,8 @@ def policy_close(
     fees = venue_a.taker_fee * traded_a + venue_b.taker_fee * traded_b
     slip = tick.slippage_multiplier * (venue_a.slippage * traded_a + venue_b.slippage * traded_b)
     shadow = account.equity - fees - slip
-    final = ops.where(living, shadow, account.kept)
+    final = ops.where(living, ops.fmax(shadow, 0.0), account.kept)
+    deficit = ops.where(living, ops.fmax(-shadow, 0.0), account.deficit)
     in_trade = (traded_a + traded_b > 0.0) | ~living
     account = book_trade(ops, account, in_trade, final)
     account = follow_drawdown(ops, account, final)
@@ -202,10 +206,10 @@ def policy_close(
         final_equity=final,
         max_drawdown=1.0 - account.deepest_trough / account.deepest_peak,
         liquidation_step=account.liquidated_at,
-        shadow_equity=shadow,
+        shadow_equity=ops.where(living, final, shadow),
         recovered=ops.where(recovered, 1.0, 0.0),
         extra_margin=account.extra_margin,
-        deficit=account.deficit,
+        deficit=deficit,
         pnl_a=account.pnl_a,
         pnl_b=account.pnl_b,
         pnl_mispricing=account.pnl_mispricing,

@@ -64,17 +64,14 @@ W = {lanes}
 # on the code around them, and the idle step must give the whole step's bits. Not arcp (reciprocal
 # estimates differ between processor makers), not reassoc (the sums have an order).
 fast = {{"nnan", "nsz"}}
-# Without contract every operation rounds by itself. Which product of x * y + z * w goes into a
-# multiply-add depends on the code around it, so the idle step would not give the whole one's bits.
-exact = {{"nnan", "nsz"}}
 R1, R2, R3 = (types.Array(types.{real}, n, "C") for n in (1, 2, 3))
 U1 = types.Array(types.uint32, 1, "C")
 I, U = types.int64, types.uint32
-options = dict(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+options = dict(fastmath=fast, cache=True, nogil=True, error_model="numpy", boundscheck=False)
 '''
 
 _MARKET_START = """
-@njit(types.void(R1, U1, R1, U, U, U, R1), fastmath=fast, **options)
+@njit(types.void(R1, U1, R1, U, U, U, R1), **options)
 def market_start(reals, words, table, key_0, key_1, first_path, state):
 {uniform}
     for lane in range(W):
@@ -86,7 +83,7 @@ def market_start(reals, words, table, key_0, key_1, first_path, state):
 """
 
 _MARKET_RUN = """
-@njit(types.void(R1, U1, R1, U, U, U, U, I, R1, R3), fastmath=fast, **options)
+@njit(types.void(R1, U1, R1, U, U, U, U, I, R1, R3), **options)
 def market_run(reals, words, table, key_0, key_1, first_path, first_step, n_steps, state, tape):
 {uniform}
     st = np.empty({buffer}, real)
@@ -106,7 +103,7 @@ def market_run(reals, words, table, key_0, key_1, first_path, first_step, n_step
 """
 
 _POLICY_OPEN = """
-@njit(types.void(R2, R3), fastmath=exact, **options)
+@njit(types.void(R2, R3), **options)
 def policy_open(policies, accounts):
     for path in range(accounts.shape[0]):
         for tile in range(accounts.shape[1]):
@@ -115,7 +112,7 @@ def policy_open(policies, accounts):
 """
 
 _POLICY_RUN = """
-@njit(types.void(R3, I, I, R2, R3), fastmath=exact, **options)
+@njit(types.void(R3, I, I, R2, R3), **options)
 def policy_run(tape, first_step, n_steps, policies, accounts):
     st = np.empty({buffer} * W, real)
     for tile in range(accounts.shape[1]):
@@ -150,7 +147,7 @@ _STEP_OR_IDLE = """\
 {idle}"""
 
 _POLICY_CLOSE = """
-@njit(types.void(R3, I, R2, R3, R3), fastmath=exact, **options)
+@njit(types.void(R3, I, R2, R3, R3), **options)
 def policy_close(tape, last, policies, accounts, outcomes):
     for path in range(accounts.shape[0]):
         for tile in range(accounts.shape[1]):

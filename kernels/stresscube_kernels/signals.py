@@ -1,4 +1,4 @@
-"""What a strategy sees at a step's start: volatility over its long run, trend, the spread."""
+"""What a strategy sees at a step's start: volatility against its long run, trend, spread."""
 
 from __future__ import annotations
 

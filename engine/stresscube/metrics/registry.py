@@ -84,6 +84,7 @@ METRICS: tuple[Metric, ...] = (
     _mean("deficit_mean", "loss beyond the account's equity, over starting equity"),
     _mean("pnl_a_mean", "profit of leg a before costs, over starting equity"),
     _mean("pnl_b_mean", "profit of leg b before costs, over starting equity"),
+    _mean("pnl_mispricing_mean", "what of leg b's profit the mispricing made"),
     Metric("pnl_beta", ("leg",), "1", "slope of the return on the leg's return", batches=True),
     Metric(
         "liquidations", (), "1", "liquidated paths", batches=False, error=False, dtype="int64"

@@ -28,6 +28,7 @@ _MEANS = {
     "deficit_mean": "deficit",
     "pnl_a_mean": "pnl_a",
     "pnl_b_mean": "pnl_b",
+    "pnl_mispricing_mean": "pnl_mispricing",
 }
 """Metrics that are the mean of one outcome."""
 
