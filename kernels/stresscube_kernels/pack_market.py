@@ -62,7 +62,8 @@ def split(leaves: list[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[np.uint3
     """A packed market's leaves as the arrays that kernels take: reals, words, table."""
     words = np.array([v for v in leaves if v.dtype == np.uint32], np.uint32)
     reals = [v for v in leaves if v.dtype != np.uint32 and not isinstance(v, np.ndarray)]
-    (table,) = (v for v in leaves if isinstance(v, np.ndarray))
+    tables: list[NDArray[Any]] = [v for v in leaves if isinstance(v, np.ndarray)]
+    (table,) = tables
     return np.array(reals, dtype), words, table.astype(dtype)
 
 
