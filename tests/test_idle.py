@@ -53,7 +53,7 @@ from stresscube_kernels.spec import (
 )
 from stresscube_kernels.tree import rebuild, values
 
-WHOLE = register(Rules("pair, every step whole"))
+WHOLE = register(Rules("whole-steps"))
 assert WHOLE.acts is None
 assert WHOLE.idle is None
 
@@ -66,15 +66,18 @@ TWIN: Any = pytest.param("twin", marks=pytest.mark.needs("compiler"))
 BACKENDS: Sequence[Any] = ["numba", TWIN]
 
 
+MARK = 1024.0  # more than there are steps
+
+
 def marking_idle(
     ops: Ops, features: Features, account: Account, now: Any, tick: Tick, policy: Policy
 ) -> Account:
-    """The idle step, which also counts itself where the deficit is kept."""
+    """The idle step, which also counts itself in multiples of MARK where rebalances are counted."""
     account = policy_idle(ops, features, account, now, tick, policy)
-    return account._replace(deficit=account.deficit + 1.0)
+    return account._replace(rebalances=account.rebalances + MARK)
 
 
-MARKED = register(Rules("pair, idle steps marked", acts=decide.acts, idle=marking_idle))
+MARKED = register(Rules("marked-idle", acts=decide.acts, idle=marking_idle))
 
 
 # --- jobs ----------------------------------------------------------------------------------
@@ -256,22 +259,14 @@ def idle_steps(made: Job, shape: Shape, chunk: int) -> NDArray[np.int64]:
 def test_idle_steps_are_taken_where_nobody_of_a_tile_acts(
     backend: str, name: str, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the count of marks that they leave: in these steps, in no others, in no other tile.
-
-    The mark is in the deficit, which nothing else touches in these jobs but for the accounts of a
-    plain job that end below 0: there the whole step replaces it, so those paths do not count.
-    """
+    """By the count of marks that they leave: in these steps, in no others, in no other tile."""
     monkeypatch.setattr(cpu, "STEPS_AT_ONCE", chunk)
     made, shape = example(name, "float64", 11)
-    found = outcomes(made, shape, backend, MARKED.name)
-    marks, died = of(found, "deficit"), of(found, "liquidation_step") > 0
+    marks, _ = np.divmod(of(outcomes(made, shape, backend, MARKED.name), "rebalances"), MARK)
     expected = idle_steps(made, shape, chunk)
     for tile, counts in enumerate(expected):
-        here = slice(tile * LANES, (tile + 1) * LANES)
-        alive = ~died[here]
-        assert alive.sum() > 100
-        exact = np.broadcast_to(counts, alive.shape)
-        assert np.array_equal(marks[here][alive], exact[alive]), tile
+        here = marks[tile * LANES : (tile + 1) * LANES]
+        assert np.array_equal(here, np.broadcast_to(counts, here.shape)), tile
     shares = expected.mean(axis=1) / STEPS
     if chunk == 1:
         assert np.all(expected == 0)
@@ -294,14 +289,14 @@ def test_a_tape_on_which_nothing_acts(backend: str) -> None:
     found = outcomes(made, PLAIN, backend, MARKED.name)
     died = of(found, "liquidation_step") > 0
     assert 0.0 < died.mean() < 0.9
-    assert np.all(of(found, "deficit")[~died] == steps - 1)
+    assert np.all(of(found, "rebalances") == (steps - 1) * MARK)
     usual = outcomes(made, PLAIN, backend)
     tape, _ = oracle.simulate(made, 0, PATHS, shape=PLAIN)
     exact = oracle.run_policies(tape, pack_policies(spec, run, PLAIN), PLAIN)
     error = np.abs(usual - exact) / (np.abs(exact) + 10.0)
     assert error.max() < 1e-11
     for k, field in enumerate(Outcome._fields):
-        if field != "deficit":
+        if field != "rebalances":
             np.testing.assert_allclose(found[k], usual[k], rtol=1e-11, atol=1e-11)
 
 

@@ -197,7 +197,7 @@ def policy_close(
     slip = tick.slippage_multiplier * (venue_a.slippage * traded_a + venue_b.slippage * traded_b)
     shadow = account.equity - fees - slip
     final = ops.where(living, ops.fmax(shadow, 0.0), account.kept)
-    deficit = ops.where(living, ops.fmax(-shadow, 0.0), account.deficit)
+    deficit = account.deficit + ops.where(living, ops.fmax(-shadow, 0.0), 0.0)
     in_trade = (traded_a + traded_b > 0.0) | ~living
     account = book_trade(ops, account, in_trade, final)
     account = follow_drawdown(ops, account, final)
