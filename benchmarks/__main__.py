@@ -16,6 +16,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, print, and append JSON lines to a file."""
     asked = parser().parse_args(arguments)
     size = {name: getattr(asked, name) for name in ("policies", "paths", "steps")}
+    record.provenance()  # commit and load as they are before anything is measured
     lines: list[dict[str, Any]] = []
     for what in asked.what or EVERYTHING:
         made = measure(what, size, asked)
@@ -40,7 +41,7 @@ def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[
     if what == "end_to_end":
         return [end_to_end.measure(**size, count=count, run_paths=asked.run_paths)]
     if what == "linearity":
-        return linearity.measure(**size, count=count)
+        return linearity.measure(**size | {"paths": asked.linear_paths}, count=count)
     return [quickstart.measure(count=count)]
 
 
@@ -49,9 +50,10 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     made.add_argument("what", nargs="*", metavar="WHAT", help=f"of {', '.join(EVERYTHING)}")
     made.add_argument("--policies", type=int, default=1024)
-    made.add_argument("--paths", type=int, default=64, help="of the tape, and of linearity")
-    made.add_argument("--steps", type=int, default=1024, help="of the tape, and of linearity")
+    made.add_argument("--paths", type=int, default=64, help="of the tape")
+    made.add_argument("--steps", type=int, default=1024, help="of the tape")
     made.add_argument("--run-paths", type=int, default=500, help="of the end-to-end run")
+    made.add_argument("--linear-paths", type=int, default=1024, help="most paths of linearity")
     made.add_argument("--rounds", type=int, default=7)
     made.add_argument("--vectorbt-python", help="an interpreter that has vectorbt; this one if not")
     made.add_argument("--output", type=Path, default=record.RESULTS)

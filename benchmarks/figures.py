@@ -4,6 +4,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
 
     demo    the table of `stresscube show RUN --top 5`, only with --demo RUN (`make readme`)
     speed   the last line of each backend in benchmarks/results/*.jsonl
+    sass    what the compiler makes of the CUDA kernels (results/sass.jsonl, float32)
 
 A line of those files is an object with, at least, `benchmark` ("backends"), `backend`,
 `policy_steps_per_second`, `machine` (text) and `versions` (package -> version).
@@ -60,6 +61,25 @@ def speed(results: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
+def sass(results: Path = RESULTS) -> str:
+    """Return the table of the policy kernel's registers and instructions."""
+    lines = [
+        "| scenario | card | policies a thread | registers | warps "
+        "| instructions of a whole step | of an idle one |"
+    ]
+    lines.append("|---|---|---:|---:|---:|---:|")
+    found = [line for line in read(results) if line["benchmark"] == "sass"]
+    lines += [
+        f"| {line['scenario']} | {line['architecture']} | {line['policies_per_thread']} "
+        f"| {line['policy_run']['registers']} | {line['warps']} "
+        f"| {line['instructions_per_policy_step']:.1f} | {line['instructions_per_idle_step']:.1f} |"
+        for line in found
+        if line["precision"] == "float32"
+    ]
+    compilers = sorted({line["versions"]["nvrtc"] for line in found})
+    return "\n".join([*lines, "", f"NVRTC {', '.join(compilers)}, float32."]) + "\n"
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """Return every line of the folder's JSON-lines files, oldest first within a file."""
     files = sorted(folder.glob("*.jsonl"))
@@ -93,7 +113,7 @@ def main() -> int:
     parser.add_argument("--demo", type=Path, metavar="RUN", help="run folder of `make demo`")
     parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
     options = parser.parse_args()
-    figures: dict[str, Figure] = {"speed": speed}
+    figures: dict[str, Figure] = {"speed": speed, "sass": sass}
     if options.demo:
         figures["demo"] = lambda: demo(options.demo)
     stale = 0

@@ -15,7 +15,10 @@ from .timing import rounds, seconds, spread
 
 
 def measure(*, policies: int, paths: int, steps: int, count: int) -> list[dict[str, Any]]:
-    """One line for each of paths, steps and policies: rates at 1, 2, 4 and 8 eighths of it."""
+    """One line for each of paths, steps and policies: rates at 1, 2, 4 and 8 eighths of it.
+
+    An eighth of the paths should be a lane group for every thread, and of the policies a tile.
+    """
     full = {"paths": paths, "steps": steps, "policies": policies}
     sizes = [(name, {**full, name: max(1, full[name] * part // 8)}) for name, part in grid()]
     found = rounds([seconds(run(**size)) for _, size in sizes], count)

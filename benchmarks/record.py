@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stresscube.backends import processor_name
+from stresscube_kernels.cpu import available_threads
 
 from .case import ROOT
 
@@ -24,7 +25,7 @@ PACKAGES = ("stresscube", "numpy", "numba", "llvmlite", "jax", "jaxlib", "zarr",
 @lru_cache(maxsize=1)
 def provenance() -> dict[str, Any]:
     """What every line says about where and from what it was measured."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = available_threads()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
@@ -40,7 +41,9 @@ def commit() -> str:
     """The commit that was measured, with + where files that it holds have changed."""
     try:
         head = _out("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD")
-        dirty = _out("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
+        code = ("--", ".", ":!benchmarks/results")
+        changed = ("status", "--porcelain", "--untracked-files=no", *code)
+        dirty = _out("git", "-C", str(ROOT), *changed)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+" if dirty else "")

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Generator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,20 @@ def _gpu() -> bool:
         return False
 
 
+def _nvrtc() -> bool:
+    try:
+        return all(version(f"nvidia-cuda-{tool}") for tool in ("nvrtc", "nvdisasm"))
+    except PackageNotFoundError:
+        return False
+
+
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "compiler": (lambda: any(map(shutil.which, ("c++", "g++", "clang++"))), "a C++ compiler"),
     "data": (DATA.is_dir, "the recorded market data"),
     "gpu": (_gpu, "an NVIDIA GPU and CuPy"),
     "jax": (lambda: importlib.util.find_spec("jax") is not None, "jax"),
+    "nvcc": (lambda: shutil.which("nvcc") is not None, "the CUDA toolkit's nvcc"),
+    "nvrtc": (_nvrtc, "NVIDIA's run-time compiler and disassembler, as packages"),
     "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
 }
 

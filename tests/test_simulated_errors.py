@@ -21,7 +21,7 @@ STEPS = 240
 TOLERANCE = 0.10
 """The spread of 500 estimates has a relative error of 1 / sqrt(2 * 499) = 3.2%: k = 3.2."""
 QUANTILES = (0.25, 0.5)
-"""Not 0.1: that is the edge of the second policy's pile of liquidated paths (13%), where the density
+"""Not 0.1: the edge of the second policy's pile of liquidated paths (13%), where the density
 jumps and no standard error is a spread."""
 NAMES = (
     "return_mean", "return_std", "sharpe", "sharpe_adjusted", "sortino", "trade_sharpe", "win_rate",

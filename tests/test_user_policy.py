@@ -159,7 +159,6 @@ def test_through_the_host_compiler() -> None:
 @pytest.mark.needs("compiler")
 def test_through_the_cuda_source(monkeypatch: pytest.MonkeyPatch) -> None:
     from emulator.fake_cupy import Machine, install
-
     from stresscube_kernels import cuda
 
     install(Machine(), monkeypatch)

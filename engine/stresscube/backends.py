@@ -5,16 +5,18 @@ from __future__ import annotations
 import platform
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 from stresscube.errors import StresscubeError
+from stresscube_kernels import cards
 from stresscube_kernels.contract import Account, Outcome, Shape, Tick
 from stresscube_kernels.spec import Job
 
-NAMES = ("auto", "cpu")
+NAMES = ("auto", "cpu", "cuda")
 LANES = 64
 """Paths that a thread takes at a time."""
 STEPS_AT_ONCE = 1024
@@ -77,6 +79,18 @@ class Backend(Protocol):
         """Return about what a thread allocates, for numbers of `width` bytes."""
         ...
 
+    def workers(self) -> tuple[Backend, ...]:
+        """Return a backend for each device that can have a block of its own; itself if one."""
+        ...
+
+    def keeps(self, count: int) -> bool:
+        """Tell whether so many bytes can stay on its device, where metrics are then computed."""
+        ...
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Make its device the one that arrays are made and computed on."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CpuBackend:
@@ -102,17 +116,92 @@ class CpuBackend:
         padded = -(-policies // LANES) * LANES
         return LANES * width * (STEPS_AT_ONCE * len(Tick._fields) + padded * account)
 
+    def workers(self) -> tuple[Backend, ...]:
+        """Itself: its threads share one block."""
+        return (self,)
+
+    def keeps(self, count: int) -> bool:
+        """No: there is no other memory than the machine's."""
+        return False
+
+    def active(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class CudaBackend:
+    """NVIDIA cards. devices: their numbers; several take a block each at the same time.
+
+    package: CuPy's distribution.
+    """
+
+    devices: tuple[int, ...]
+    package: str
+    device: str
+    name: str = "cuda"
+    block_policies: int = 4096
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Whose versions determine the numbers."""
+        return ("numpy", self.package)
+
+    def prepare(self, job: Job, threads: int, shape: Shape) -> Prepared:
+        from stresscube_kernels import cuda
+
+        return cuda.prepare(job, shape=shape, device=self.devices[0])
+
+    def thread_bytes(self, policies: int, width: int) -> int:
+        """Nothing on the host: batches are on the card."""
+        return 0
+
+    def workers(self) -> tuple[Backend, ...]:
+        """Every card."""
+        return tuple(replace(self, devices=(number,)) for number in self.devices)
+
+    def keeps(self, count: int) -> bool:
+        """Two thirds of what is free on the fullest card; batches in flight have the rest."""
+        from stresscube_kernels import cuda
+
+        return count <= min(cuda.free_bytes(number) for number in self.devices) * 2 // 3
+
+    def active(self) -> AbstractContextManager[Any]:
+        from stresscube_kernels import cuda
+
+        return cuda.on_device(self.devices[0])
+
 
 def choose(backend: str | Backend) -> Backend:
     """Return the backend of this name, or the backend itself.
 
-    Raises StresscubeError for an unknown name.
+    Raises StresscubeError for an unknown name, and for cuda where it cannot be used.
     """
     if not isinstance(backend, str):
         return backend
-    if backend in ("auto", "cpu"):
+    if backend == "auto":
+        return automatic()[0]
+    if backend == "cpu":
         return CpuBackend()
+    if backend == "cuda":
+        if reason := cards.why_not():
+            raise StresscubeError(f"--backend cuda: {reason}")
+        return cuda_backend()
     raise StresscubeError(f"--backend {backend}: must be one of {', '.join(NAMES)}")
+
+
+def automatic() -> tuple[Backend, str]:
+    """Return the backend that "auto" takes, and why: a few words."""
+    if reason := cards.why_not():
+        return CpuBackend(), reason
+    return cuda_backend(), "a card and CuPy are here"
+
+
+def cuda_backend() -> CudaBackend:
+    """Return the backend of all cards that are alike: the first and those of its name."""
+    found, cupy = cards.driver().cards, cards.installed()
+    assert cupy is not None
+    alike = tuple(n for n, card in enumerate(found) if card.name == found[0].name)
+    return CudaBackend(alike, cupy.package, found[0].name)
 
 
 def versions(backend: Backend) -> dict[str, str]:

@@ -16,7 +16,7 @@ from stresscube.backends import Backend, Prepared, Simulated
 from stresscube.cells import Cells
 from stresscube.interrupts import Stop
 from stresscube.memory import Shares
-from stresscube.metrics import VARIABLES, summarise
+from stresscube.metrics import VARIABLES, summarise, to_host
 from stresscube.plan import FIELDS, Block, Plan
 from stresscube.receipts import Receipt
 from stresscube.spill import Gathered, InMemory, Spilled
@@ -98,14 +98,15 @@ def _simulate(
     try:
         for first, paths in batches(plan.paths, means.shares.batch):
             done = _batch(means, prepared, first, paths)
-            outcomes = np.asarray(done.per_policy)
+            outcomes = done.per_policy if means.shares.on_device else to_host(done.per_policy)
             _expect(outcomes.shape, (FIELDS, policies, paths))
             gathered.put(first, outcomes)
-            market[:, first : first + paths] = done.market
+            market[:, first : first + paths] = to_host(done.market)
             if plan.save_paths:
                 _write_batch(means, writer, cells, first, outcomes)
             del done, outcomes
-        _estimate(means, cells, gathered, market, arrays)
+        with means.backend.active():
+            _estimate(means, cells, gathered, market, arrays)
     finally:
         gathered.close()
 
@@ -126,8 +127,8 @@ def _gather(means: Means, shape: tuple[int, int, int]) -> Gathered:
     plan = means.plan
     dtype = np.dtype(plan.simulation.precision)
     if means.shares.spill:
-        return Spilled(shape, dtype, plan.chunk_policies, means.objects.root / "_control")
-    return InMemory(shape, plan.chunk_policies)
+        return Spilled(shape, dtype, means.shares.chunk, means.objects.root / "_control")
+    return InMemory(shape, means.shares.chunk)
 
 
 def _estimate(
@@ -139,7 +140,7 @@ def _estimate(
 ) -> None:
     """Fill in the metrics of the feasible cells, some policies at a time."""
     rows = np.flatnonzero(cells.feasible)
-    size = means.plan.chunk_policies
+    size = means.shares.chunk
     returns = {"return_a": market[0], "return_b": market[1]}
     about = context(means.plan)
 
@@ -180,7 +181,7 @@ def _write_batch(
     size = means.plan.chunk_paths
     for offset in range(0, outcomes.shape[2], size):
         _check(means.stop)
-        part = outcomes[:, :, offset : offset + size]
+        part = to_host(outcomes[:, :, offset : offset + size])
         _write_paths(means, writer, cells, first + offset, part)
 
 

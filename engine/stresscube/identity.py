@@ -19,6 +19,7 @@ WORDS_ONLY = ("name", "description", "source", "text", "overrides")
 """Fields of a scenario that say something of it and change no number."""
 SOURCES = ("stresscube_kernels", "stresscube.metrics", "stresscube.scenario")
 """Packages whose code the numbers come from."""
+SUFFIXES = {".py", ".h", ".cpp", ".cu"}
 
 
 def identity(scenario: Scenario, backend: Backend) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def digest(value: Any) -> str:
 
 
 def sources_hash(package: str) -> str:
-    """Return the sha256 over names and contents of a package's Python files, or "" if absent."""
+    """Return the sha256 over names and contents of a package's source files, or "" if absent."""
     try:
         spec = find_spec(package)
     except ModuleNotFoundError:
@@ -71,7 +72,7 @@ def sources_hash(package: str) -> str:
     total = hashlib.sha256()
     for location in spec.submodule_search_locations:
         root = Path(location)
-        for path in sorted(root.rglob("*.py")):
+        for path in sorted(p for p in root.rglob("*") if p.suffix in SUFFIXES):
             total.update(path.relative_to(root).as_posix().encode() + b"\0")
             total.update(path.read_bytes() + b"\0")
     return total.hexdigest()

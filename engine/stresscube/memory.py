@@ -20,6 +20,8 @@ RESERVE = 16 * 2**20
 """For what is not counted one by one: packed policies, chunks being written, small arrays."""
 SUMMARY_COLUMNS = 20
 """Columns [policy, path] of float64 that the estimators hold at most."""
+DEVICE_CHUNK = 2**24
+"""Numbers of such a column on a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,15 @@ class Shares:
     """batch: paths simulated at a time. spill: whether outcomes wait on disk.
 
     threads: that simulate. workers: chunks of policies whose metrics are computed at a time.
+    chunk: policies of such a chunk. on_device: whether outcomes stay on the backend's device.
     """
 
     batch: int
     spill: bool
     threads: int
     workers: int
+    chunk: int
+    on_device: bool = False
 
 
 def parse_size(text: str | int | float) -> int:
@@ -72,21 +77,23 @@ def shares(plan: Plan, backend: Backend, budget: int, threads: int) -> Shares:
     Raises StresscubeError, with the least that would do, if the budget is too small.
     """
     need = _needs(plan, backend)
+    if backend.keeps(need.column * plan.paths + _summary_bytes(plan)):
+        return Shares(plan.paths, False, threads, 1, plan.block_policies, on_device=True)
     least = need.fixed + max(need.batch(need.unit) + need.thread, need.worker)
     if least > budget:
         mib = -(-least // 2**20)
         raise StresscubeError(
             f"--memory {budget / 2**20:.0f}MiB is too little: this run needs {mib}MiB at least"
         )
-    room = budget - need.fixed
+    room, chunk = budget - need.fixed, plan.chunk_policies
     whole = need.column * plan.paths
     if whole + max(need.thread, need.worker) <= room:
         left = room - whole
         simulating = _fit(threads, left, need.thread)
-        return Shares(plan.paths, False, simulating, _fit(threads, left, need.worker))
+        return Shares(plan.paths, False, simulating, _fit(threads, left, need.worker), chunk)
     simulating = _fit(threads, room - need.batch(need.unit), need.thread)
     units = (room - simulating * need.thread) // need.batch(need.unit)
-    return Shares(int(units) * need.unit, True, simulating, _fit(threads, room, need.worker))
+    return Shares(int(units) * need.unit, True, simulating, _fit(threads, room, need.worker), chunk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,11 @@ def _needs(plan: Plan, backend: Backend) -> _Needs:
         worker=policies * plan.paths * (FIELDS * width + SUMMARY_COLUMNS * 8),
         unit=min(plan.chunk_paths if plan.save_paths else PATH_STEP, plan.paths),
     )
+
+
+def _summary_bytes(plan: Plan) -> int:
+    """What the metrics of a block need on a device."""
+    return SUMMARY_COLUMNS * 8 * min(plan.block_policies * plan.paths, DEVICE_CHUNK)
 
 
 def _fit(most: int, room: int, each: int) -> int:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +19,7 @@ from stresscube.folder import adopt, one_line_faults, only_process, require_run_
 from stresscube.interrupts import stop_on_signals
 from stresscube.memory import default_budget, parse_size, shares
 from stresscube.plan import Block, Plan, make_plan
+from stresscube.receipts import Receipt
 from stresscube.scenario import Scenario, load
 from stresscube.store.objects import LocalObjects
 from stresscube.store.writer import CubeWriter
@@ -104,15 +110,18 @@ def _run_rest(means: Means, progress: Progress, folder: Path) -> None:
     known = receipts.read_all(objects, plan.hash)
     done = {block.index for block in plan.blocks if block.name in known}
     progress.start(plan, frozenset(done))
-    try:
-        for block in plan.blocks:
-            if block.index in done:
-                continue
-            receipt = run_block(means, block)
+    rest = [block for block in plan.blocks if block.index not in done]
+    one_at_a_time = threading.Lock()
+
+    def sign(block: Block, receipt: Receipt) -> None:
+        with one_at_a_time:
             receipts.write(objects, receipt)
             known[block.name] = receipt
             done.add(block.index)
             progress.block_done(block)
+
+    try:
+        _run_blocks(means, rest, sign)
     except (Stopped, KeyboardInterrupt):
         means.stop.set()
         raise Interrupted(
@@ -122,3 +131,42 @@ def _run_rest(means: Means, progress: Progress, folder: Path) -> None:
     finally:
         progress.finish()
     receipts.write_complete(objects, plan.hash, [known[block.name] for block in plan.blocks])
+
+
+def _run_blocks(
+    means: Means, blocks: Sequence[Block], sign: Callable[[Block, Receipt], None]
+) -> None:
+    """Run blocks, as many at a time as the backend has workers.
+
+    The first fault stops all workers and is raised.
+    """
+    workers = means.backend.workers()[: len(blocks)]
+    if len(workers) <= 1:
+        for block in blocks:
+            sign(block, run_block(means, block))
+        return
+    queue = deque(blocks)
+
+    def work(worker: Backend) -> None:
+        mine = replace(means, backend=worker)
+        try:
+            while True:
+                try:
+                    block = queue.popleft()
+                except IndexError:
+                    return
+                sign(block, run_block(mine, block))
+        except BaseException:
+            means.stop.set()
+            raise
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        futures = [pool.submit(work, worker) for worker in workers]
+        try:
+            wait(futures)
+        except BaseException:
+            means.stop.set()
+            raise
+    faults = [fault for future in futures if (fault := future.exception())]
+    for fault in sorted(faults, key=lambda fault: isinstance(fault, Stopped)):
+        raise fault

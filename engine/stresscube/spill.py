@@ -36,19 +36,19 @@ class Gathered(Protocol):
 
 
 class InMemory:
-    """Outcomes that came in one batch and stay where the backend put them."""
+    """Outcomes that came in one batch and stay where the backend put them, a card perhaps."""
 
     def __init__(self, shape: tuple[int, int, int], chunk: int) -> None:
         self._shape = shape
         self._chunk = chunk
-        self._all: NDArray[Any] = np.empty((0, 0, 0))
+        self._all: Any = np.empty((0, 0, 0))
 
     def put(self, first_path: int, outcomes: NDArray[Any]) -> None:
         if outcomes.shape != self._shape:
             raise ValueError(f"one batch of {self._shape} expected, got {outcomes.shape}")
         self._all = outcomes
 
-    def chunk(self, index: int) -> NDArray[Any]:
+    def chunk(self, index: int) -> Any:
         first = index * self._chunk
         return self._all[:, first : first + self._chunk]
 

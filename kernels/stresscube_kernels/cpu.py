@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import Kernels, Numbers, numba_kernels
+from .compiled import Kernels, numba_kernels
 from .contract import MarketState, Outcome, Policy, Shape, Tick
 from .oracle import Outcomes
 from .pack import job_shape, pack_policies, seed_words
-from .pack_market import pack_market
+from .pack_market import pack_market, split
 from .print_numba import LANES
+from .rules import rules_of
 from .spec import Job
 from .stopping import Stopped
-from .rules import rules_of
 from .tree import names, values
 
 Advance = Callable[[int], None]
@@ -152,14 +152,6 @@ class CpuJob:
         if not hasattr(self._scratch, "buffers"):
             self._scratch.buffers = self._allocate()
         return self._scratch.buffers
-
-
-def split(leaves: list[Any], dtype: Any) -> Numbers:
-    """A packed market's leaves as the arrays that kernels take: reals, words, table."""
-    words = np.array([v for v in leaves if v.dtype == np.uint32], np.uint32)
-    reals = [v for v in leaves if v.dtype != np.uint32 and not isinstance(v, np.ndarray)]
-    (table,) = (v for v in leaves if isinstance(v, np.ndarray))
-    return np.array(reals, dtype), words, table.astype(dtype)
 
 
 def lanes(policies: Policy, dtype: Any) -> NDArray[Any]:

@@ -6,112 +6,89 @@ the generated steps. Results stay on the card: metrics are computed there.
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from .contract import MarketState, Outcome, Shape, Tick
+from .cuda_code import CudaKernels, cuda_kernels, cupy, threads_for
 from .oracle import Outcomes
-from .pack import job_shape, pack_market, pack_policies, seed_words
-from .print_cpp import cuda_source
-from .programs import programs
+from .pack import job_shape, pack_policies, seed_words
+from .pack_market import pack_market, split
 from .spec import Job
 from .stopping import Stopped
 from .tree import values
 
 Advance = Callable[[int], None]
-WARP = 32
-THREADS = 128
 MARKET_THREADS = 128
-PER_THREAD = (2, 1)
-"""Policies a thread, best first: two share the loads of a tick where registers allow."""
-OPTIONS = ("-std=c++17", "--prec-div=true", "--fmad=true")
+GATHER_THREADS = 256  # as in native/device.cu
+GATHER_SIDE = 32
+PRICES = tuple(MarketState._fields.index(f"price_{leg}") for leg in "ab")
 STREAMS = 2
 MEMORY_SHARE = 0.8
 """Of the memory that is free, what batches in flight may take; metrics need the rest."""
 MOST_PATHS = 2**16
 """Paths in one launch, at most: enough to fill any card many times over."""
+SMALLEST_BATCH = 32
 
 
-@dataclass(frozen=True, slots=True)
-class CudaKernels:
-    """The compiled kernels of a shape of code, for one card and one number of threads."""
-
-    market_run: Any
-    policy_run: Any
-    threads: int
-    per_thread: int
-
-    @property
-    def group(self) -> int:
-        """Policies that one thread block runs."""
-        return self.threads * self.per_thread
+def on_device(device: int) -> AbstractContextManager[Any]:
+    """Make a card the current one of this thread."""
+    return cupy().cuda.Device(device)
 
 
-def cupy() -> Any:
-    """CuPy itself, imported where it is needed: it is not there on most machines."""
-    return importlib.import_module("cupy")
-
-
-@lru_cache(maxsize=32)
-def cuda_kernels(shape: Shape, precision: str, threads: int, device: int) -> CudaKernels:
-    """Compile for the current card; CuPy keeps the result on disk.
-
-    Of the choices of policies a thread, the first whose kernel keeps everything in registers.
-    """
-    made: CudaKernels | None = None
-    for per_thread in PER_THREAD:
-        source = cuda_source(programs(shape), precision, threads, per_thread)
-        module = cupy().RawModule(code=source, options=OPTIONS)
-        market, policy = (module.get_function(name) for name in ("market_run", "policy_run"))
-        made = CudaKernels(market, policy, threads, per_thread)
-        if made.policy_run.local_size_bytes == 0:
-            break
-    assert made is not None
-    return made
-
-
-def threads_for(policies: int) -> int:
-    """Threads of a block: whole warps, no more than the policies can use."""
-    return min(THREADS, -(-policies // WARP) * WARP)
+def free_bytes(device: int) -> int:
+    """Memory of a card that can be had now."""
+    xp = cupy()
+    with on_device(device):
+        return int(xp.cuda.runtime.memGetInfo()[0] + xp.get_default_memory_pool().free_bytes())
 
 
 def prepare(
-    job: Job, *, shape: Shape | None = None, device: int = 0, paths_at_once: int | None = None
+    job: Job,
+    *,
+    shape: Shape | None = None,
+    device: int = 0,
+    paths_at_once: int | None = None,
+    kernels: CudaKernels | None = None,
 ) -> CudaJob:
     """Compile what a job needs (or find it compiled) and put its numbers on a card.
 
     paths_at_once: paths of a batch; by default what the card's free memory allows.
     """
-    with cupy().cuda.Device(device):
-        return CudaJob(job, shape or job_shape(job), device, paths_at_once)
+    shape = shape or job_shape(job)
+    with on_device(device):
+        if kernels is None:
+            threads = threads_for(len(job.policies))
+            kernels = cuda_kernels(shape, job.simulation.precision, threads, device)
+        return CudaJob(job, shape, kernels, device, paths_at_once)
 
 
 class CudaJob:
     """A market point and its policies on one card, ready to run on any range of paths."""
 
-    def __init__(self, job: Job, shape: Shape, device: int, paths_at_once: int | None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        shape: Shape,
+        kernels: CudaKernels,
+        device: int,
+        paths_at_once: int | None,
+    ) -> None:
         simulation = job.simulation
         xp = cupy()
         self.job = job
         self.device = device
+        self.kernels = kernels
         self._dtype = np.dtype(simulation.precision)
-        self._kernels = cuda_kernels(
-            shape, simulation.precision, threads_for(len(job.policies)), device
-        )
         self._key = seed_words(simulation.seed)
-        leaves = values(pack_market(job.market, simulation))
-        reals = [v for v in leaves if v.dtype != np.uint32]
-        self._reals = xp.asarray(np.array(reals, self._dtype))
-        words = [v for v in leaves if v.dtype == np.uint32]
-        self._words = xp.asarray(np.array([*words, 0], np.uint32))  # never empty
+        leaves = values(pack_market(job.market, simulation, shape))
+        self._numbers = tuple(xp.asarray(array) for array in split(leaves, self._dtype))
         fields = np.array(values(pack_policies(job.policies, simulation, shape)))
-        missing = -len(job.policies) % self._kernels.group
+        missing = -len(job.policies) % self.kernels.group
         padded = np.pad(fields, ((0, 0), (0, missing)), mode="edge")
         self._policies = xp.asarray(np.ascontiguousarray(padded, self._dtype))
         self._paths_at_once = paths_at_once
@@ -129,27 +106,41 @@ class CudaJob:
         stop: when set, the run ends after the batch in flight with `Stopped`. advance: called
         with the policy-steps just done. Batches are halved when the card is out of memory.
         """
-        xp = cupy()
-        with xp.cuda.Device(self.device):
+        with on_device(self.device):
             batch = self._paths_at_once or self._fitting(n_paths)
             while True:
-                try:
-                    return self._run(first_path, n_paths, min(batch, n_paths), stop, advance)
-                except xp.cuda.memory.OutOfMemoryError:
-                    xp.get_default_memory_pool().free_all_blocks()
-                    if batch <= WARP:
-                        raise
-                    batch //= 2
+                batch = min(batch, n_paths)
+                if (made := self._attempt(first_path, n_paths, batch, stop, advance)) is not None:
+                    return made
+                batch //= 2
+
+    def _attempt(
+        self,
+        first_path: int,
+        n_paths: int,
+        batch: int,
+        stop: threading.Event | None,
+        advance: Advance | None,
+    ) -> Outcomes | None:
+        """Run in batches of this size; None if the card has no room for that but for smaller.
+
+        What the attempt held is free once this has returned, and not before: until then the
+        exception's traceback holds its arrays.
+        """
+        xp = cupy()
+        try:
+            return self._run(first_path, n_paths, batch, stop, advance)
+        except xp.cuda.memory.OutOfMemoryError:
+            if batch <= SMALLEST_BATCH:
+                raise
+            return None
 
     def _fitting(self, n_paths: int) -> int:
         """Paths of a batch, from the memory that is free once the outcomes have their place."""
-        xp = cupy()
-        pool = xp.get_default_memory_pool()
-        free = xp.cuda.runtime.memGetInfo()[0] + pool.free_bytes()
         kept = len(Outcome._fields) * len(self.job.policies) * n_paths * self._dtype.itemsize
-        room = max(0, MEMORY_SHARE * free - kept)
+        room = max(0, MEMORY_SHARE * free_bytes(self.device) - kept)
         fitting = int(room / (STREAMS * self.path_bytes()))
-        return max(WARP, min(fitting, MOST_PATHS, n_paths))
+        return max(SMALLEST_BATCH, min(fitting, MOST_PATHS, n_paths))
 
     def path_bytes(self) -> int:
         """What one path in flight takes on the card: its tape, state and outcomes."""
@@ -169,34 +160,43 @@ class CudaJob:
         policies = len(self.job.policies)
         gathered = xp.empty((len(Outcome._fields), policies, n_paths), self._dtype)
         market = xp.empty((2, n_paths), self._dtype)
-        places = [n for n, name in enumerate(MarketState._fields) if name.startswith("price_")]
         streams = [xp.cuda.Stream(non_blocking=True) for _ in range(STREAMS)]
-        buffers = [self._buffers(batch) for _ in streams]
-        events: list[Any] = [None] * STREAMS
-        xp.cuda.get_current_stream().synchronize()
-        for turn, (at, size) in enumerate(_batches(n_paths, batch)):
-            if stop is not None and stop.is_set():
-                raise Stopped
-            here = turn % STREAMS
-            if events[here] is not None:
+        buffers = [self.buffers(batch) for _ in streams]
+        events: list[tuple[Any, int] | None] = [None] * STREAMS
+        xp.cuda.get_current_stream().synchronize()  # what was copied to the card is there
+        try:
+            for turn, (at, size) in enumerate(_batches(n_paths, batch)):
+                if stop is not None and stop.is_set():
+                    raise Stopped
+                here = turn % STREAMS
                 self._finished(events[here], advance)
-            with streams[here]:
-                states, outcomes = self._launch(first_path + at, size, buffers[here])
-                gathered[:, :, at : at + size] = outcomes[:, :, :policies].transpose(0, 2, 1)
-                market[:, at : at + size] = states[places] - 1.0
-                events[here] = (streams[here].record(), size)
-        for event in events:
-            if event is not None:
+                with streams[here]:
+                    states, tape, outcomes = buffers[here]
+                    self.fill_tapes(first_path + at, size, states, tape)
+                    self.run_policies(size, tape, outcomes)
+                    self.gather(at, size, outcomes, gathered)
+                    for leg, place in enumerate(PRICES):
+                        prices = states[place * size : (place + 1) * size]
+                        market[leg, at : at + size] = prices - 1.0
+                    events[here] = (streams[here].record(), size)
+            for event in events:
                 self._finished(event, advance)
+        finally:
+            for stream in streams:
+                stream.synchronize()  # before the arrays that it writes to are given back
         return Outcomes(gathered, market)
 
-    def _finished(self, event: tuple[Any, int], advance: Advance | None) -> None:
+    def _finished(self, event: tuple[Any, int] | None, advance: Advance | None) -> None:
+        """Wait for a batch, if there is one, and tell of it."""
+        if event is None:
+            return
         done, size = event
         done.synchronize()
         if advance is not None:
             advance(size * self.job.simulation.steps * len(self.job.policies))
 
-    def _buffers(self, batch: int) -> tuple[Any, Any, Any]:
+    def buffers(self, batch: int) -> tuple[Any, Any, Any]:
+        """Flat arrays for the states, tapes and outcomes of a batch of paths."""
         xp = cupy()
         steps = self.job.simulation.steps
         return (
@@ -205,36 +205,51 @@ class CudaJob:
             xp.empty(len(Outcome._fields) * batch * self._policies.shape[1], self._dtype),
         )
 
-    def _launch(self, first_path: int, size: int, buffers: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Simulate `size` paths on the current stream: states [field, path] and outcomes."""
-        kernels, steps = self._kernels, self.job.simulation.steps
-        states, tape, outcomes = buffers
-        padded = self._policies.shape[1]
-        count, n_steps = np.int32(size), np.int32(steps)
-        kernels.market_run(
-            (-(-size // MARKET_THREADS),),
+    def fill_tapes(self, first_path: int, size: int, states: Any, tape: Any) -> None:
+        """Launch the market kernel on the current stream."""
+        self.kernels.market_run(
+            (_tiles(size, MARKET_THREADS),),
             (MARKET_THREADS,),
             (
-                self._reals,
-                self._words,
+                *self._numbers,
                 *self._key,
                 np.uint32(first_path),
-                n_steps,
-                count,
+                np.int32(self.job.simulation.steps),
+                np.int32(size),
                 states,
                 tape,
             ),
         )
-        kernels.policy_run(
-            (size * (padded // kernels.group),),
-            (kernels.threads,),
-            (tape, n_steps, self._policies, np.int32(padded), count, outcomes),
+
+    def run_policies(self, size: int, tape: Any, outcomes: Any) -> None:
+        """Launch the policy kernel on the current stream."""
+        steps, padded = self.job.simulation.steps, self._policies.shape[1]
+        self.kernels.policy_run(
+            (size * (padded // self.kernels.group),),
+            (self.kernels.threads,),
+            (tape, np.int32(steps), self._policies, np.int32(padded), np.int32(size), outcomes),
         )
-        fields = len(Outcome._fields)
-        return (
-            states[: len(MarketState._fields) * size].reshape(-1, size),
-            outcomes[: fields * size * padded].reshape(fields, size, padded),
+
+    def gather(self, at: int, size: int, outcomes: Any, gathered: Any) -> None:
+        """Launch the copy of a batch's outcomes into gathered[:, :, at : at + size]."""
+        fields, policies, paths = gathered.shape
+        self.kernels.gather_outcomes(
+            (_tiles(policies, GATHER_SIDE), _tiles(size, GATHER_SIDE), fields),
+            (GATHER_THREADS,),
+            (
+                outcomes,
+                np.int32(size),
+                np.int32(self._policies.shape[1]),
+                gathered,
+                np.int32(policies),
+                np.int32(paths),
+                np.int32(at),
+            ),
         )
+
+
+def _tiles(extent: int, side: int) -> int:
+    return -(-extent // side)
 
 
 def _batches(n_paths: int, batch: int) -> Iterator[tuple[int, int]]:

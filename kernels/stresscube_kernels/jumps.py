@@ -48,4 +48,4 @@ def alone(ops: Ops, jumps: tuple[LegJump, ...], words: tuple[Any, ...]) -> Jumpe
         ops.where(hit, jump.mean + jump.std * special.normal(ops, size), 0.0)
         for hit, jump, size in zip(happened, jumps, sizes, strict=True)
     ]
-    return Jumped(*moves, ops.where(happened[0] | happened[1], 1.0, 0.0))
+    return Jumped(moves[0], moves[1], ops.where(happened[0] | happened[1], 1.0, 0.0))

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from . import funding, jumps, mispricing, philox, signals, special, tails, ticks
-from .switching import pick, row, starts, switch
 from .contract import Draw, Features, Market, MarketState, Premium, Regime, Tick
 from .ops import Ops
+from .switching import pick, row, starts, switch
+from .tree import like
 
 
 def market_start(ops: Ops, features: Features, market: Market, draw: Draw) -> MarketState:
@@ -144,7 +145,7 @@ def regime_at(ops: Ops, market: Market, regime: Any, correlation_regime: Any) ->
         if not isinstance(first, tuple):
             return pick(ops, regime, parts)
         children = [at(*column) for column in zip(*parts, strict=True)]
-        return type(first)(*children) if hasattr(first, "_fields") else tuple(children)
+        return like(first, children)
 
     numbers = [r._replace(next=(), start=r.start) for r in market.regimes]
     here: Regime = at(*numbers)

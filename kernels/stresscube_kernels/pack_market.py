@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import contract, tails
 from .chain import UNIT, cumulative, start_probabilities, transition_matrix
@@ -55,6 +56,15 @@ def pack_market(
         shocks=tuple(_shock(shock, step) for shock in market.shocks),
         mark_decay=np.float64(decay(market.mark_smoothing, step)),
     )
+
+
+def split(leaves: list[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[np.uint32], NDArray[Any]]:
+    """A packed market's leaves as the arrays that kernels take: reals, words, table."""
+    words = np.array([v for v in leaves if v.dtype == np.uint32], np.uint32)
+    reals = [v for v in leaves if v.dtype != np.uint32 and not isinstance(v, np.ndarray)]
+    tables: list[NDArray[Any]] = [v for v in leaves if isinstance(v, np.ndarray)]
+    (table,) = tables
+    return np.array(reals, dtype), words, table.astype(dtype)
 
 
 def decay(half_life: float, step: float) -> float:

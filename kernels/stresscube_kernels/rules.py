@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import contract
-from .ops import Ops
 from .decide import acts
+from .ops import Ops
 from .policy import policy_close, policy_idle, policy_open, policy_step
 from .spec import PolicySpec, SimulationSpec
 

@@ -166,8 +166,9 @@ class VenueSpec:
 class PolicySpec:
     """One policy: how a pair is sized, held and rebalanced, and on which venue.
 
-    venues: one venue for both legs (two, leg a's and leg b's, are accepted by the kernels).
-    hedge_ratio: |N_b| / |N_a|, None for the minimum-variance ratio of the market. leverage: gross notional over equity, before the venue's cap.
+    venues: one venue for both legs, or leg a's and leg b's.
+    hedge_ratio: |N_b| / |N_a|, None for the minimum-variance ratio of the market. leverage: gross
+    notional over equity, before the venue's cap.
     rebalance_threshold: relative drift of |N_b| from hedge_ratio * |N_a|; NEVER switches it off.
     rebalance_interval, holding: years; NEVER means off, and to the horizon.
     side: "fixed" (long leg a), "spread" or "funding". bias_trigger: of vol_ratio.

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract import Tick
-from .pack import market_shape
 from .oracle import simulate
+from .pack import market_shape
 from .spec import Job, MarketSpec, SimulationSpec
 from .ticks import unpack
 

@@ -24,7 +24,7 @@ app = typer.Typer(
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that a run wrote.")]
 Backend = Annotated[
-    str, typer.Option("--backend", metavar="auto|cpu", help="What computes the paths.")
+    str, typer.Option("--backend", metavar="auto|cpu|cuda", help="What computes the paths.")
 ]
 Paths = Annotated[
     int | None,
@@ -170,6 +170,30 @@ def schema() -> None:
     from stresscube.cli import schema as command
 
     command.schema()
+
+
+@app.command()
+@one_line_errors
+def kernel(
+    scenario: ScenarioFile,
+    backend: Annotated[
+        str, typer.Option("--backend", metavar="cpu|cuda", help="Whose code.")
+    ] = "cuda",
+    settings: Set = None,
+) -> None:
+    """Print the code that is generated for a scenario: CUDA C++, or Python for numba."""
+    from stresscube.cli import kernel as command
+
+    command.kernel(scenario, backend=backend, settings=tuple(settings or ()))
+
+
+@app.command()
+@one_line_errors
+def doctor() -> None:
+    """Tell what each backend needs, what of that is here, and what installs the rest."""
+    from stresscube.cli import doctor as command
+
+    command.diagnose()
 
 
 def _print_version(wanted: bool) -> None:

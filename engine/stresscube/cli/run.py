@@ -11,6 +11,7 @@ import xarray as xr
 from rich.console import Console
 from rich.markup import escape
 
+from stresscube.backends import automatic
 from stresscube.cli import rates
 from stresscube.cli.console import console
 from stresscube.cli.errors import stop
@@ -80,13 +81,16 @@ def run(options: RunOptions) -> None:
         threads = options.threads or usable_cores()
         rates.remember(teller.plan, threads, teller.done, teller.seconds)
     if not options.quiet:
-        _report(folder, teller)
+        _report(folder, teller, options.backend)
 
 
-def _report(folder: Path, teller: Meter) -> None:
+def _report(folder: Path, teller: Meter, backend: str) -> None:
     out = console()
     summary = open_summary(folder)
     out.print(escape(_what_was_done(folder, teller)), soft_wrap=True)
+    if backend == "auto":
+        taken, reason = automatic()
+        out.print(f"[dim]backend {taken.name}: {escape(reason)}[/]", soft_wrap=True)
     out.print()
     try:
         ranking = rank(summary, top=ROWS)

@@ -3,6 +3,7 @@
 from stresscube.metrics.context import BATCHES, LEVELS, QUANTILES, Context
 from stresscube.metrics.paired import paired_error
 from stresscube.metrics.registry import METRICS, VARIABLES, Metric, Variable, variables
+from stresscube.metrics.sample import to_host
 from stresscube.metrics.summarise import summarise
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "Variable",
     "paired_error",
     "summarise",
+    "to_host",
     "variables",
 ]

@@ -1,0 +1,35 @@
+"""`stresscube kernel`: the code that is generated for a scenario, to read or to compile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import typer
+
+from stresscube.cli.scenario import load_scenario
+from stresscube.errors import StresscubeError
+from stresscube.plan import make_plan
+from stresscube_kernels.cuda_code import threads_for
+from stresscube_kernels.print_cpp import cuda_source
+from stresscube_kernels.print_numba import numba_source
+from stresscube_kernels.programs import Programs, programs
+
+Printer = Callable[[Programs, str, int], str]
+PRINTERS: dict[str, Printer] = {
+    "cpu": lambda made, precision, policies: numba_source(made, precision),
+    "cuda": lambda made, precision, policies: cuda_source(made, precision, threads_for(policies)),
+}
+
+
+def kernel(scenario: Path, *, backend: str, settings: Sequence[str]) -> None:
+    """Print the source that serves every block of a run: Python for numba, or CUDA C++.
+
+    Raises StresscubeError for a backend whose code is not generated.
+    """
+    if backend not in PRINTERS:
+        raise StresscubeError(f"--backend {backend}: must be one of {', '.join(PRINTERS)}")
+    plan = make_plan(load_scenario(scenario, None, None, settings))
+    policies = min(plan.policies, plan.block_policies)
+    source = PRINTERS[backend](programs(plan.code), plan.simulation.precision, policies)
+    typer.echo(source, nl=not source.endswith("\n"))

@@ -1,0 +1,69 @@
+"""CUDA kernels compiled for the card at hand, by CuPy's compiler, which keeps them on disk."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from .contract import Shape
+from .print_cpp import cuda_source
+from .programs import programs
+
+WARP = 32
+THREADS = 128
+PER_THREAD = (2, 1)
+"""Policies a thread, best first: two share the loads of a tick where registers allow."""
+OPTIONS = ("-std=c++17", "--prec-div=false", "--fmad=true")
+"""A division to 2 units in the last place costs 9 instructions of some 190 less a step; only
+returns of trades and drawdowns are divided, the market is not."""
+NAMES = ("market_run", "policy_run", "gather_outcomes")
+
+
+@dataclass(frozen=True, slots=True)
+class CudaKernels:
+    """The compiled kernels of a shape of code, for one card and one number of threads."""
+
+    market_run: Any
+    policy_run: Any
+    gather_outcomes: Any
+    threads: int
+    per_thread: int
+
+    @property
+    def group(self) -> int:
+        """Policies that one thread block runs."""
+        return self.threads * self.per_thread
+
+
+def cupy() -> Any:
+    """CuPy itself, imported where it is needed: it is not there on most machines."""
+    return importlib.import_module("cupy")
+
+
+@lru_cache(maxsize=32)
+def cuda_kernels(shape: Shape, precision: str, threads: int, device: int) -> CudaKernels:
+    """Compile for the current card; CuPy keeps the result on disk.
+
+    Of the choices of policies a thread, the first whose kernel keeps everything in registers.
+    """
+    *wishes, last = PER_THREAD
+    for per_thread in wishes:
+        made = compiled(shape, precision, threads, per_thread)
+        if made.policy_run.local_size_bytes == 0:
+            return made
+    return compiled(shape, precision, threads, last)
+
+
+def compiled(shape: Shape, precision: str, threads: int, per_thread: int) -> CudaKernels:
+    """Compile for the current card with so many threads a block and policies a thread."""
+    source = cuda_source(programs(shape), precision, threads, per_thread)
+    module = cupy().RawModule(code=source, options=OPTIONS)
+    functions = (module.get_function(name) for name in NAMES)
+    return CudaKernels(*functions, threads=threads, per_thread=per_thread)
+
+
+def threads_for(policies: int) -> int:
+    """Threads of a block: whole warps, no more than the policies can use."""
+    return min(THREADS, -(-policies // WARP) * WARP)

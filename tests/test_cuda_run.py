@@ -1,0 +1,155 @@
+"""Whole runs on the CUDA backend, on a made-up machine with cards: see tests/emulator."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import stresscube as sc
+from emulator.fake_cupy import Machine, install
+from fakes import scenario
+from stresscube import backends, memory
+from stresscube.backends import CudaBackend, choose
+from stresscube.errors import StresscubeError
+from stresscube.plan import make_plan
+from stresscube_kernels import cards
+from stresscube_kernels.cards import Card, CuPy, Driver
+
+pytestmark = pytest.mark.needs("compiler")
+
+GPU = Card("a made-up card", 2**30, (9, 0))
+SMALL = (
+    "simulation.precision='float64'",
+    "simulation.horizon='20min'",
+    "market.regimes.calm.volatility=[12.0, 15.0]",
+)
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, count: int = 1, memory: int = 2**30) -> Machine:
+    """A machine with so many cards, as the driver and CuPy tell of it."""
+    monkeypatch.setattr(cards, "driver", lambda: Driver((13, 1), (GPU,) * count))
+    monkeypatch.setattr(cards, "installed", lambda: CuPy("numpy", "14.2.0", 13))
+    return install(Machine(cards=count, memory=memory), monkeypatch)
+
+
+def summary(folder: Path, backend: Any, *overrides: str, **rest: Any) -> xr.Dataset:
+    case = scenario(300, False, *SMALL, *overrides)
+    path = sc.run(case, folder, backend=backend, threads=2, **rest)
+    return sc.open(path)["summary"].to_dataset().load()
+
+
+def same(found: xr.Dataset, expected: xr.Dataset) -> None:
+    for name, variable in expected.data_vars.items():
+        np.testing.assert_array_equal(found[name].to_numpy(), variable.to_numpy(), str(name))
+
+
+def test_a_cube_is_the_cpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every metric, from arrays that never left the card, to float64's rounding."""
+    expected = summary(tmp_path / "cpu", "cpu")
+    made = machine(monkeypatch)
+    found = summary(tmp_path / "cuda", "cuda")
+    assert {name for name, *_ in made.launches} == {"market_run", "policy_run", "gather_outcomes"}
+    assert float(found["liquidation_probability"].max()) > 0.1
+    for name, variable in expected.data_vars.items():
+        got, want = found[name].to_numpy(), variable.to_numpy()
+        if want.dtype == bool or want.dtype.kind in "iu":
+            np.testing.assert_array_equal(got, want, str(name))
+        else:
+            np.testing.assert_allclose(got, want, rtol=1e-7, atol=1e-9, err_msg=str(name))
+
+
+def test_the_same_bits_on_the_card_and_through_the_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A block that does not fit the card goes to the host in batches, to memory or to disk."""
+    machine(monkeypatch)
+    whole = summary(tmp_path / "whole", "cuda")
+    monkeypatch.setattr(CudaBackend, "keeps", lambda self, count: False)
+    same(summary(tmp_path / "host", "cuda"), whole)
+    same(summary(tmp_path / "disk", "cuda", memory=least()), whole)
+
+
+def least() -> int:
+    """The smallest memory that the run accepts, in bytes."""
+    backend = choose("cuda")
+    plan = make_plan(scenario(300, False, *SMALL), backend)
+    for size in range(2**20, 2**28, 2**18):
+        try:
+            memory.shares(plan, backend, size, 2)
+        except StresscubeError:
+            continue
+        return size
+    raise AssertionError("no memory is enough")
+
+
+def test_all_cards_share_the_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A worker a card, and the same bits as on one."""
+    machine(monkeypatch)
+    alone = summary(tmp_path / "one", CudaBackend((0,), "numpy", "card", block_policies=9))
+    three = machine(monkeypatch, count=3)
+    both = CudaBackend((0, 1, 2), "numpy", "card", block_policies=9)
+    same(summary(tmp_path / "three", both), alone)
+    assert {card for _, card, *_ in three.launches} == {0, 1, 2}
+
+
+def test_a_fault_on_one_card_ends_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is the fault that is told, not the stop that the other workers were asked for."""
+    machine(monkeypatch, count=2)
+    prepare = CudaBackend.prepare
+
+    def fails(self: CudaBackend, *args: Any) -> Any:
+        if self.devices == (1,):
+            raise RuntimeError("card 1 fell off the bus")
+        return prepare(self, *args)
+
+    monkeypatch.setattr(CudaBackend, "prepare", fails)
+    two = CudaBackend((0, 1), "numpy", "card", block_policies=9)
+    with pytest.raises(RuntimeError, match="fell off the bus"):
+        summary(tmp_path / "run", two)
+    assert threading.active_count() < 20
+
+
+def test_saved_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Outcomes of single paths are copied from the card chunk by chunk."""
+    machine(monkeypatch)
+    case = scenario(300, True, *SMALL)
+    paths = sc.open(sc.run(case, tmp_path / "run", backend="cuda"))["paths"].to_dataset().load()
+    found = sc.open(tmp_path / "run")["summary"].to_dataset().load()
+    mean = paths["final_equity"].mean("path") - 1.0
+    np.testing.assert_allclose(mean, found["return_mean"], rtol=1e-10)
+
+
+def test_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, count=2)
+    taken, reason = backends.automatic()
+    assert isinstance(taken, CudaBackend)
+    assert taken.devices == (0, 1)
+    assert reason == "a card and CuPy are here"
+    monkeypatch.setattr(cards, "installed", lambda: None)
+    taken, reason = backends.automatic()
+    assert taken.name == "cpu"
+    assert reason == "CuPy is not installed: pip install 'stresscube[cuda]'"
+    with pytest.raises(StresscubeError, match="--backend cuda: CuPy is not installed"):
+        choose("cuda")
+
+
+@pytest.mark.needs("nvrtc")
+def test_the_benchmark_of_whole_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It runs, on a made-up card and at a tiny size; what it says means nothing."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1]))
+    gpu = importlib.import_module("benchmarks.gpu")
+    machine(monkeypatch)
+    file = tmp_path / "gpu.jsonl"
+    sizes = ("--policies=8", "--paths=4", "--tape-paths=4", "--run-paths=32", "--steps=40")
+    assert gpu.main(["end_to_end", *sizes, "--rounds=1", f"--output={file}"]) == 0
+    (line,) = map(json.loads, file.read_text().splitlines())
+    assert line["policies"] == 8
+    ratio = line["per_second"] / line["kernel_per_second"]
+    assert line["share_of_kernel"] == pytest.approx(ratio, rel=1e-3)
