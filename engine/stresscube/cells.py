@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stresscube.scenario import Scenario
 from stresscube.scenario.expand import Axis, policy_spec
-from stresscube_kernels.contract import Features, Shape
+from stresscube_kernels.contract import Shape
 from stresscube_kernels.spec import MarketSpec, PolicySpec, SimulationSpec
 
 Region: TypeAlias = tuple[tuple[int, int], ...]
@@ -104,10 +104,8 @@ def code_for(
     markets: Iterable[MarketSpec], policies: Sequence[PolicySpec], simulation: SimulationSpec
 ) -> Shape:
     """Return the code that serves these policies on every one of these markets."""
-    from stresscube_kernels.pack import shape_of
+    from stresscube_kernels.pack import shape_of, united
 
     first, *others = markets
     shapes = [shape_of(first, policies, simulation)]
-    shapes += {shape_of(market, policies[:1], simulation) for market in others}
-    features = Features(*(any(flags) for flags in zip(*(s.features for s in shapes), strict=True)))
-    return Shape(features, *(max(sizes) for sizes in zip(*(s[1:] for s in shapes), strict=True)))
+    return united([*shapes, *(shape_of(market, policies[:1], simulation) for market in others)])

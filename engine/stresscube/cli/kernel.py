@@ -31,5 +31,6 @@ def kernel(scenario: Path, *, backend: str, settings: Sequence[str]) -> None:
         raise StresscubeError(f"--backend {backend}: must be one of {', '.join(PRINTERS)}")
     plan = make_plan(load_scenario(scenario, None, None, settings))
     policies = min(plan.policies, plan.block_policies)
-    source = PRINTERS[backend](programs(plan.code), plan.simulation.precision, policies)
+    block = next(block for block in plan.blocks if plan.policy_cells(block).feasible.any())
+    source = PRINTERS[backend](programs(plan.code(block)), plan.simulation.precision, policies)
     typer.echo(source, nl=not source.endswith("\n"))
