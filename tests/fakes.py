@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -135,3 +136,12 @@ class FakeBackend:
 
     def thread_bytes(self, policies: int, width: int) -> int:
         return 0
+
+    def workers(self) -> tuple[FakeBackend, ...]:
+        return (self,)
+
+    def keeps(self, count: int) -> bool:
+        return False
+
+    def active(self) -> AbstractContextManager[None]:
+        return nullcontext()
