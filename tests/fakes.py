@@ -94,7 +94,9 @@ class FakePrepared:
             advance(n_paths * len(self.job.policies) * self.job.simulation.steps)
         path = np.arange(first_path, first_path + n_paths, dtype=np.float64)
         correlation = self.job.market.regimes[0].correlation or 0.0
-        level = np.array([p.leverage * p.hedge_ratio + correlation for p in self.job.policies])
+        level = np.array(
+            [p.leverage * (p.hedge_ratio or 0.0) + correlation for p in self.job.policies]
+        )
         wave = np.sin(path * 12.9898) * 43758.5453
         noise = wave - np.floor(wave) - 0.5
         outcomes = np.zeros((len(Outcome._fields), len(level), n_paths), dtype=self.dtype)
