@@ -25,6 +25,7 @@ from stresscube.store.layout import PATH_OUTCOMES, ROOT, cube_bytes, groups
 from stresscube.store.objects import LocalObjects
 from stresscube.store.reader import IncompleteRun
 from stresscube.store.writer import CubeWriter
+from stresscube.where import parse_where, select
 
 
 def group(tree: xr.DataTree, name: str) -> xr.Dataset:
@@ -99,6 +100,18 @@ def test_infeasible_cells_are_marked_and_nan(finished: Path) -> None:
         summary["leverage_effective"].sel(venue="A", leverage=50).values.ravel().tolist()
         == [20] * 12
     )
+
+
+def test_numbers_beside_words_become_text(tmp_path: Path) -> None:
+    change = 'sweep={ hedge_ratio = [0.85, 1, "min-variance"], rebalance_threshold = [0.01, inf] }'
+    sc.run(scenario(50, False, change), tmp_path / "x", backend=FakeBackend())
+    summary = group(sc.open(tmp_path / "x"), "summary")
+    assert summary["hedge_ratio"].values.tolist() == ["0.85", "1", "min-variance"]
+    assert summary["rebalance_threshold"].values.tolist() == [0.01, np.inf]
+    assert summary["return_mean"].sel(hedge_ratio="min-variance").notnull().all()
+    for text, label in (("0.850", "0.85"), ("1.0", "1"), ("min-variance", "min-variance")):
+        chosen = select(summary, parse_where([f"hedge_ratio={text}"]))
+        assert chosen["hedge_ratio"].values.tolist() == [label]
 
 
 def test_provenance_travels_with_the_cube(finished: Path) -> None:

@@ -15,6 +15,10 @@ from fakes import FakeBackend, scenario
 from stresscube.errors import StresscubeError
 from stresscube.identity import canonical, differences, digest
 from stresscube.plan import Block, Plan, divide, make_plan
+from stresscube.scenario.expand import policy_spec
+from stresscube_kernels.contract import Features, Shape
+from stresscube_kernels.moments import resolved
+from stresscube_kernels.pack import job_shape
 
 
 def covered(plan: Plan, block: Block) -> list[int]:
@@ -77,6 +81,90 @@ def test_policies_of_a_block_are_the_points_of_its_axes_in_order() -> None:
     assert cells.leverage.tolist() == capped
     assert plan.feasible_cells == 60
     assert plan.policy_steps == 60 * 3000 * 120
+
+
+OPEN = (
+    'sweep={ "market.regimes.calm.correlation" = [0.9, 0.5], venue = ["A", "B"], '
+    'hedge_ratio = [0.8, "min-variance"], leverage = [2, 10], sizing_correlation = ["off", 0.3] }'
+)
+
+
+def test_policies_may_depend_on_the_market() -> None:
+    """Volatilities .6 and .8: the minimum-variance ratio is .75 rho, and sizing halves at most."""
+    plan = make_plan(scenario(3000, False, OPEN), FakeBackend(block_policies=512))
+    assert len(plan.blocks) == 2
+    for block, rho in zip(plan.blocks, (0.9, 0.5), strict=True):
+        market = plan.job(block).market
+        cells = plan.policy_cells(block)
+        points = itertools.product(*(axis.values for axis in plan.axes[1:]))
+        for spec, leverage, point in zip(cells.specs, cells.leverage, points, strict=True):
+            assert spec is not None
+            _, ratio, asked, feared = point
+            hedge = 0.75 * rho if ratio == "min-variance" else 0.8
+            assert spec.hedge_ratio == pytest.approx(hedge)
+            described = policy_spec(plan.scenario, dict(zip(("venue", "hedge_ratio", "leverage",
+                                    "sizing_correlation"), point, strict=True)))  # fmt: skip
+            assert spec == resolved(described, market)
+            usual, worse = (math.sqrt(0.36 + (0.8 * hedge) ** 2 - 2 * r * 0.48 * hedge)
+                            for r in (rho, 0.3))  # fmt: skip
+            assert leverage == pytest.approx(
+                float(asked) * (usual / worse if feared == 0.3 else 1.0)
+            )
+    assert plan.feasible_cells == 32
+
+
+def test_feasibility_is_that_of_the_market() -> None:
+    """B's margin is 4%, too much for 30x; sizing for .3 leaves 11x at rho .9, 25.4x at .5."""
+    change = OPEN.replace("leverage = [2, 10]", "leverage = [2, 30]")
+    plan = make_plan(scenario(3000, False, change), FakeBackend(block_policies=512))
+    seen = [plan.policy_cells(block).feasible.reshape(2, 2, 2, 2)[1, 0, 1] for block in plan.blocks]
+    assert [it.tolist() for it in seen] == [[False, True], [False, False]]
+    assert all(
+        len(plan.job(b).policies) == plan.policy_cells(b).feasible.sum() for b in plan.blocks
+    )
+
+
+def test_blocks_share_policies_that_do_not_depend_on_the_market() -> None:
+    plan = make_plan(scenario(), FakeBackend(block_policies=512))
+    first, second = plan.blocks
+    assert plan.policy_cells(first) is plan.policy_cells(second)
+
+
+def test_one_code_serves_every_market_and_policy() -> None:
+    """Tails at one market, mispricing at another, sides and biases of any policy."""
+    change = (
+        'market.regimes=[{ name = "calm", volatility = [0.6, 0.8], correlation = 0.85, '
+        'mispricing = [{ half_life = "1h" }] }]',
+        'sweep={ "market.regimes.calm.tail_dof" = [inf, 5], '
+        '"market.regimes.calm.mispricing[0].std" = [0.0, 0.001], directional_bias = [0.0, 0.1] }',
+    )
+    plan = make_plan(scenario(3000, False, *change), FakeBackend(block_policies=1))
+    codes = {plan.code(block) for block in plan.blocks}
+    assert len(plan.blocks) == 8
+    (code,) = codes
+    assert code.mispricing == 1
+    assert (code.features.tails, code.features.mispricing, code.features.bias) == (True,) * 3
+    assert (code.features.latency, code.features.funding) == (False, False)
+    assert code == shape_union(plan)
+
+
+def shape_union(plan: Plan) -> Shape:
+    """Return the code of all markets and policies by the plainest way."""
+    shapes = [job_shape(plan.job(block)) for block in plan.blocks]
+    features = zip(*(shape.features for shape in shapes), strict=True)
+    numbers = zip(*(shape[1:] for shape in shapes), strict=True)
+    return Shape(Features(*map(any, features)), *map(max, numbers))
+
+
+def test_venues_of_different_margin_modes_stand_in_blocks_of_their_own() -> None:
+    plain = scenario()
+    first, second = plain.venues
+    other = second.model_copy(update={"margin_mode": "isolated"})
+    plan = make_plan(plain.model_copy(update={"venues": (first, other)}), FakeBackend())
+    assert plan.block_shape[:2] == (1, 1)
+    venues = [{spec.venues[0].name for spec in plan.policy_cells(block).feasible_specs}
+              for block in plan.blocks]  # fmt: skip
+    assert all(len(names) == 1 for names in venues)
 
 
 def test_a_scenario_without_a_sweep_is_one_block() -> None:

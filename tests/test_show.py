@@ -103,6 +103,18 @@ def test_a_leverage_that_the_cap_clips_is_not_listed_twice() -> None:
     assert set(only.policies["leverage_effective"].values.tolist()) == {10.0}
 
 
+def test_leverage_that_is_clipped_at_one_market_only_is_listed() -> None:
+    """Sizing for another correlation may leave less than the cap at one market, more at another."""
+    cube = by_hand([[0.0, 0.0], [0.0, 0.0]], [[1.0, 2.0], [3.0, 1.0]])
+    leverage = [[2.0, 2.0], [2.0, 4.0]]
+    cube["leverage_effective"] = cube["feasible"].astype(float).copy(data=np.array(leverage))
+    found = rank(cube).policies
+    assert found["leverage"].values.tolist() == [2.0, 5.0]
+    assert found["leverage_effective"].values.tolist() == [2.0, 4.0]
+    cube["leverage_effective"][:] = 2.0
+    assert rank(cube).policies["leverage"].values.tolist() == [2.0]
+
+
 def test_the_difference_to_the_best_is_paired() -> None:
     policies = rank(cubes.summary()).policies
     assert policies["difference_to_best"].values[0] == 0.0
