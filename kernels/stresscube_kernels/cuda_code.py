@@ -18,6 +18,8 @@ PER_THREAD = (2, 1)
 OPTIONS = ("-std=c++17", "--prec-div=false", "--fmad=true")
 """A division to 2 units in the last place costs 9 instructions of some 190 less a step; only
 returns of trades and drawdowns are divided, the market is not."""
+MOST_REGISTERS = {"float32": 168, "float64": 255}
+"""Of a thread: more would leave fewer than three warps for each scheduler (two in float64)."""
 NAMES = ("market_run", "policy_run", "gather_outcomes")
 
 
@@ -46,12 +48,14 @@ def cupy() -> Any:
 def cuda_kernels(shape: Shape, precision: str, threads: int, device: int) -> CudaKernels:
     """Compile for the current card; CuPy keeps the result on disk.
 
-    Of the choices of policies a thread, the first whose kernel keeps everything in registers.
+    Of the choices of policies a thread, the first whose kernel keeps everything in registers and
+    leaves room for warps enough.
     """
     *wishes, last = PER_THREAD
     for per_thread in wishes:
         made = compiled(shape, precision, threads, per_thread)
-        if made.policy_run.local_size_bytes == 0:
+        kernel = made.policy_run
+        if kernel.local_size_bytes == 0 and kernel.num_regs <= MOST_REGISTERS[precision]:
             return made
     return compiled(shape, precision, threads, last)
 

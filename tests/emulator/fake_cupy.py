@@ -164,6 +164,7 @@ class Kernel:
     def __init__(self, machine: Machine, kernel: EmulatedKernel, local_size_bytes: int) -> None:
         self.machine = machine
         self.local_size_bytes = local_size_bytes
+        self.num_regs = 64
         self._kernel = kernel
 
     def __call__(self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any]) -> None:
