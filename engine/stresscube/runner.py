@@ -61,6 +61,7 @@ def run(
     backend: str | Backend = "auto",
     threads: int | None = None,
     memory: str | int | None = None,
+    trust: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Run a scenario, or go on with its run, and return the run's folder.
@@ -68,15 +69,17 @@ def run(
     scenario: a Scenario or the path of its file. out: the folder, `<name>.run` by default.
     backend: a name or a backend. threads: all cores by default. memory: most that the run
     allocates beyond interpreter and libraries, in bytes or as "4GB"; half of the machine's by
-    default. The numbers do not depend on threads, memory or interruptions.
+    default. The numbers do not depend on threads, memory or interruptions. trust: whether Python
+    code that the scenario names may run; it may then do whatever this process may.
 
-    Raises RunError if the folder holds another run or cannot be written, Interrupted when
-    asked to stop, StresscubeError for a memory that is too small.
+    Raises ScenarioError for code that may not run or cannot, RunError if the folder holds another
+    run or cannot be written, Interrupted when asked to stop, StresscubeError for a memory that is
+    too small.
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
     chosen = choose(backend)
-    plan = make_plan(scenario, chosen)
+    plan = make_plan(scenario, chosen, trust=trust)
     cores = threads or usable_cores()
     budget = default_budget() if memory is None else parse_size(memory)
     share = shares(plan, chosen, budget, cores)

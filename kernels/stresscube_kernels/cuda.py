@@ -18,9 +18,10 @@ from .cuda_code import CudaKernels, cuda_kernels, cupy, threads_for
 from .oracle import Outcomes
 from .pack import job_shape, pack_policies, seed_words
 from .pack_market import pack_market, split
+from .rules import market_rules_of
 from .spec import Job
 from .stopping import Stopped
-from .tree import values
+from .tree import names, values
 
 Advance = Callable[[int], None]
 MARKET_THREADS = 128
@@ -92,6 +93,7 @@ class CudaJob:
         padded = np.pad(fields, ((0, 0), (0, missing)), mode="edge")
         self._policies = xp.asarray(np.ascontiguousarray(padded, self._dtype))
         self._paths_at_once = paths_at_once
+        self._state_fields = len(names(market_rules_of(shape).state))
 
     def run(
         self,
@@ -146,7 +148,7 @@ class CudaJob:
         """What one path in flight takes on the card: its tape, state and outcomes."""
         tape = self.job.simulation.steps * len(Tick._fields)
         outcomes = len(Outcome._fields) * self._policies.shape[1]
-        return (tape + outcomes + len(MarketState._fields)) * self._dtype.itemsize
+        return (tape + outcomes + self._state_fields) * self._dtype.itemsize
 
     def _run(
         self,
@@ -200,7 +202,7 @@ class CudaJob:
         xp = cupy()
         steps = self.job.simulation.steps
         return (
-            xp.empty(len(MarketState._fields) * batch, self._dtype),
+            xp.empty(self._state_fields * batch, self._dtype),
             xp.empty(batch * steps * len(Tick._fields), self._dtype),
             xp.empty(len(Outcome._fields) * batch * self._policies.shape[1], self._dtype),
         )

@@ -29,6 +29,7 @@ BLOCK_TAILS = 7  # words: mixing variable
 BLOCK_START_FUNDING = 13  # at step 0; words: premium of leg a, of leg b
 BLOCK_START_SPREAD = 14  # at step 0; words: first and second component
 BLOCK_START = 15  # at step 0; words: regime, correlation regime, funding regime, signal noise
+BLOCK_OWN = 256  # from here on: of markets that are written outside of the package
 
 
 def philox(ops: Ops, counter: tuple[Any, Any, Any, Any], key: tuple[Any, Any]) -> tuple[Any, ...]:

@@ -91,7 +91,7 @@ def steps(programs: Programs) -> str:
     policy = [(name, "f") for name in programs.policy_fields]
     market = list(programs.market_fields)
     records: dict[str, list[tuple[str, str]]] = {
-        "State": _reals(contract.MarketState._fields),
+        "State": _reals(programs.state_fields),
         "Tick": _reals(contract.Tick._fields),
         "Policy": policy,
         "Account": _reals(programs.account_fields),

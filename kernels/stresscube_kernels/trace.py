@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 KINDS = ("f", "u", "b", "t")  # real, unsigned 32-bit, boolean, table of reals
+_WORDS = {
+    "f": "a real number", "u": "an unsigned integer", "b": "a truth value", "t": "a table",
+}  # fmt: skip
 MASK = 0xFFFFFFFF
 _HERE = (__file__, str(Path(__file__).with_name("ops.py")))
 
@@ -302,14 +305,15 @@ class Symbol:
 
 
 def _mixed(kind: str, other: Any) -> NoReturn:
-    raise TypeError(f"operation not defined between kind {kind!r} and {other!r}")
+    shown = _WORDS[other.kind] if isinstance(other, Symbol) else repr(other)
+    raise TypeError(f"this operation is not defined between {_WORDS[kind]} and {shown}")
 
 
 def operand_of(value: Any, kind: str) -> Operand:
     """The operand behind a symbol or a bare literal of the wanted kind."""
     if isinstance(value, Symbol):
         if value.kind != kind:
-            raise TypeError(f"kinds {kind!r} and {value.kind!r} do not mix")
+            raise TypeError(f"{_WORDS[kind]} and {_WORDS[value.kind]} do not mix")
         return value.operand
     if kind == "f" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return Constant("f", float(value))
@@ -317,7 +321,7 @@ def operand_of(value: Any, kind: str) -> Operand:
         return Constant("u", value & MASK)
     if kind == "b" and isinstance(value, bool):
         return Constant("b", value)
-    raise TypeError(f"{value!r} cannot stand where a value of kind {kind!r} is needed")
+    raise TypeError(f"{value!r} cannot stand where {_WORDS[kind]} is needed")
 
 
 def literal(value: Any) -> Operand:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from stresscube.scenario import checks
+from stresscube.scenario.code import SECTIONS
 from stresscube.scenario.dotted import BadKey, Target, replaced, resolve
 from stresscube.scenario.faults import Problem, did_you_mean
 from stresscube.scenario.grammar import lookup
@@ -76,7 +77,12 @@ def flatten(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def dimension(key: str) -> str:
-    """The cube's name of an axis: the last two words of a dotted key, [0] written _0."""
+    """The cube's name of an axis: the last two words of a dotted key, [0] written _0.
+
+    A parameter of code goes by its own name.
+    """
+    if key.startswith(tuple(f"{section}.parameters." for section in SECTIONS)):
+        return key.rpartition(".")[2]
     return re.sub(r"\[(\d+)\]", r"_\1", "_".join(key.split(".")[-2:]))
 
 

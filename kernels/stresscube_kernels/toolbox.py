@@ -1,0 +1,136 @@
+"""What a step of one's own may be built of: the parts of the built-in steps, by short names.
+
+Every function takes `ops`, so that it runs on every backend. docs/own_rules.md explains them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import philox, ticks
+from .contract import Account, Draw, Features, Market, MarketState, Policy, Regime, Tick
+from .decide import NOTHING, Order, acts, decide
+from .market import market_step, regime_at
+from .ops import Ops
+from .policy import carry, policy_idle, policy_step
+from .special import expm1, exponential, log, normal
+
+__all__ = [
+    "NOTHING",
+    "Account",
+    "Draw",
+    "Features",
+    "Market",
+    "MarketState",
+    "Ops",
+    "Order",
+    "Policy",
+    "Regime",
+    "Tick",
+    "acts",
+    "built_in_words",
+    "carry",
+    "decide",
+    "diffusion",
+    "expm1",
+    "exponential",
+    "leave",
+    "log",
+    "market_step",
+    "normal",
+    "policy_idle",
+    "policy_step",
+    "regime_at",
+    "scaled",
+    "words",
+]  # fmt: skip
+
+
+def leave(
+    ops: Ops, before: Account, decided: Account, order: Order, out: Any
+) -> tuple[Account, Order]:
+    """Where `out` (b) holds: sell what is held and open nothing; elsewhere what was decided.
+
+    before: the account at the step's start. decided, order: what `decide` made of it. A trade
+    that is left closes at this step's fill.
+    """
+    order = Order(
+        leg_a=ops.where(out, -before.notional_a, order.leg_a),
+        leg_b=ops.where(out, -before.notional_b, order.leg_b),
+        opens=order.opens & ~out,
+        closes=(order.closes & ~out) | (out & (before.until > 0.5)),
+        rebalances=order.rebalances & ~out,
+    )
+    return decided._replace(until=ops.where(out, 0.0, decided.until)), order
+
+
+def words(ops: Ops, draw: Draw, block: int) -> tuple[Any, ...]:
+    """Four random words (u) of this path and step that nothing built-in uses; block: 0, 1, ...
+
+    Raises ValueError for a negative block.
+    """
+    if block < 0:
+        raise ValueError(f"blocks of random words are numbered from 0, not {block}")
+    return philox.words(ops, draw, philox.BLOCK_OWN + block)
+
+
+def built_in_words(ops: Ops, draw: Draw, block: int) -> tuple[Any, ...]:
+    """The words that the built-in market uses, by the table in `philox.py`."""
+    return philox.words(ops, draw, block)
+
+
+def scaled(market: Market, factor: Any) -> Market:
+    """The market with every regime's volatility times a factor, the drifts of prices as they were.
+
+    The log-return's drift is mu - sigma^2 / 2, so it gives up half of what the variance gains.
+    """
+    gain = 0.5 * (1.0 - factor * factor)
+    return market._replace(
+        regimes=tuple(
+            regime._replace(
+                drift_a=regime.drift_a + gain * (regime.deviation_a * regime.deviation_a),
+                drift_b=regime.drift_b + gain * (regime.deviation_b * regime.deviation_b),
+                deviation_a=factor * regime.deviation_a,
+                deviation_b=factor * regime.deviation_b,
+            )
+            for regime in market.regimes
+        )
+    )
+
+
+def diffusion(
+    ops: Ops,
+    features: Features,
+    market: Market,
+    draw: Draw,
+    *,
+    drifts: tuple[Any, Any] = (0.0, 0.0),
+    deviations: tuple[Any, Any],
+    correlation: Any,
+    slippage_multiplier: Any = 1.0,
+    regime: Any = 0.0,
+    jumped: Any = 0.0,
+) -> Tick:
+    """A whole tick of Gaussian log-returns with these drifts and deviations over the step.
+
+    It is the built-in step of one regime, on the built-in's random words: with the covariance,
+    the bridge's variate and the execution noise that policies need. regime: a number below 8.
+    jumped: 1 where the step's return has a part that is no diffusion.
+    """
+    one = market.regimes[0]._replace(
+        drift_a=drifts[0],
+        drift_b=drifts[1],
+        deviation_a=deviations[0],
+        deviation_b=deviations[1],
+        correlation=correlation,
+        slippage_multiplier=slippage_multiplier,
+        jumps=(),
+        leg_jumps=(),
+        mispricing=(),
+        premium=(),
+    )
+    plain = market._replace(regimes=(one,), correlation_regimes=(), funding_regimes=(), shocks=())
+    gaussian = Features(bridge=features.bridge, latency=features.latency)
+    nowhere = MarketState(*([0.0] * len(MarketState._fields)))
+    tick = market_step(ops, gaussian, plain, nowhere, draw)[1]
+    return tick._replace(state=ticks.pack(regime, 0.0, 0.0, 0.0, jumped))
