@@ -61,7 +61,9 @@ def leave(
         closes=(order.closes & ~out) | (out & (before.until > 0.5)),
         rebalances=order.rebalances & ~out,
     )
-    return decided._replace(until=ops.where(out, 0.0, decided.until)), order
+    flat = before._replace(until=0.0)
+    pairs = zip(flat, decided, strict=True)
+    return Account(*(x if x is y else ops.where(out, x, y) for x, y in pairs)), order
 
 
 def words(ops: Ops, draw: Draw, block: int) -> tuple[Any, ...]:

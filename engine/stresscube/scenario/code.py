@@ -60,7 +60,9 @@ class Place(Leaf):
 
     @property
     def allowed(self) -> str:
-        return 'a Python file, seen from this one, and a function in it, as in "my_rules.py:step"'
+        return (
+            'a path from this file to a Python file, and a function in it, as in "my_rules.py:step"'
+        )
 
     def parse(self, value: object) -> str:
         if not isinstance(value, str) or not re.fullmatch(PLACE, value):

@@ -53,9 +53,8 @@ def _reason(error: BaseException) -> str:
     message = " ".join(str(error).split())
     if isinstance(error, TypeError) and "Symbol" in message:
         return (
-            "this is no operation on a value of the simulation; there are + - * / < <= > >= & | ~, "
-            f"those of ops ({_OPS}) and stresscube_kernels.toolbox, "
-            "and nothing of math or numpy"
+            "a number of the simulation only takes + - * / < <= > >=, the functions of ops "
+            f"({_OPS}) and those of stresscube_kernels.toolbox"
         )
     kind = type(error).__name__
     return f"{kind}: {_plain(message)}" if message else f"raises {kind}"
@@ -78,4 +77,4 @@ def _attribute(error: AttributeError) -> str:
 
 def _plain(message: str) -> str:
     """A message of Python's in words that a reader of docs/own_rules.md knows."""
-    return re.sub(r"'?(Symbol|TraceOps)'?( object)?", "a value of the simulation", message)
+    return re.sub(r"'?Symbol'?( object)?", "a number of the simulation", message)

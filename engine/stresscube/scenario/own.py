@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stresscube.scenario import probe, user_code
-from stresscube.scenario.code import Code
+from stresscube.scenario.code import Code, Parameters
 from stresscube.scenario.expand import market_spec, policy_spec, simulation_spec
 from stresscube.scenario.faults import ABSENT, Fault, ScenarioError
 from stresscube.scenario.policy import Scenario
@@ -129,11 +129,11 @@ def _tried(scenario: Scenario, step: Step, shape: Shape) -> Code:
 
 
 def _guarded(scenario: Scenario, step: Step) -> Own:
-    memory, source, section = step.function.memory, scenario.source, step.section
+    memory, section = step.function.memory, step.section
     check = (probe.account_check if section == "policy" else probe.path_check)(memory)
     own = Own(
         name="",
-        step=probe.guarded(step.function, source, section, check),
+        step=probe.guarded(step.function, scenario, section, check),
         memory=memory,
         parameters=step.given,
     )
@@ -142,8 +142,8 @@ def _guarded(scenario: Scenario, step: Step) -> Own:
     acts, idle = step.companions
     return replace(
         own,
-        acts=probe.guarded(acts, source, section, probe.truth_check),
-        idle=probe.guarded(idle, source, section, check),
+        acts=probe.guarded(acts, scenario, section, probe.truth_check),
+        idle=probe.guarded(idle, scenario, section, check),
     )
 
 
@@ -176,8 +176,6 @@ def _faults(
     table: Any = getattr(scenario, section)
     for at, sentence in problems:
         _, _, name = at.partition(".")
-        parameter = table.parameters.get(name)
-        shown = table.step if at == "step" else ABSENT
-        if parameter is not None:
-            shown = parameter.value
+        given = Parameters().plain(table.parameters)
+        shown = table.step if at == "step" else given.get(name, ABSENT)
         yield Fault(scenario.source, f"{section}.{at}", shown, sentence)

@@ -25,18 +25,19 @@ Finding = tuple[str, str]
 
 
 class Misbehaved(ScenarioError):
-    """A step of a user's that went wrong when it was called. sentence: what is wrong."""
+    """A step of a user's that went wrong when it was called."""
 
-    def __init__(self, source: str, section: str, function: Function, sentence: str) -> None:
-        place = f"{function.file.name}:{function.name}"
-        super().__init__([Fault(source, f"{section}.step", place, sentence)])
-        self.sentence = sentence
+    def __init__(self, scenario: Scenario, section: str, sentence: str) -> None:
+        place = getattr(scenario, section).step
+        super().__init__([Fault(scenario.source, f"{section}.step", place, sentence)])
 
 
-def guarded(function: Function, source: str, section: str, check: Check) -> Callable[..., Any]:
+def guarded(
+    function: Function, scenario: Scenario, section: str, check: Check
+) -> Callable[..., Any]:
     """The function, its faults in one sentence: Misbehaved for an exception or a wrong result.
 
-    check: yields what is wrong with a result of tracing.
+    section: that names it. check: yields what is wrong with a result of tracing.
     """
     file = function.file
 
@@ -45,10 +46,10 @@ def guarded(function: Function, source: str, section: str, check: Check) -> Call
             made = function.call(ops, *arguments, **parameters)
         except Exception as error:
             sentence = explained(error, file.name, file.path)
-            raise Misbehaved(source, section, function, sentence) from error
+            raise Misbehaved(scenario, section, sentence) from error
         if isinstance(ops, TraceOps):
             for wrong in check(made):
-                raise Misbehaved(source, section, function, f"{function.words} {wrong}")
+                raise Misbehaved(scenario, section, f"{function.words} {wrong}")
         return made
 
     return called
@@ -133,7 +134,7 @@ def _check(parts: Sequence[tuple[str, Any]]) -> Check:
             return
         for (word, template), result in zip(parts, results, strict=True):
             if names(result) != names(template):
-                like = type(template).__name__ if isinstance(template, tuple) else "a number"
+                like = type(template).__name__ if hasattr(template, "_fields") else NUMBER
                 yield f"must return {wanted}; its {word} must be {like}, not {_kind(result)}"
                 return
             for name, leaf in leaves(result):
@@ -152,6 +153,8 @@ def _kind(value: Any) -> str:
         return KINDS.get(value.kind, NUMBER)
     if isinstance(value, bool):
         return KINDS["b"]
+    if value is None:
+        return "nothing"
     return NUMBER if isinstance(value, int | float) else type(value).__name__
 
 
@@ -169,7 +172,8 @@ def _constants(function: Function, programs: Sequence[Program]) -> Iterator[Find
             bad = [o for o in operands if isinstance(o, Constant) and not abs(o.value) < LARGEST]
             if bad:
                 place = place_of(source, function.file.name, function.file.path)
-                yield "step", f"{place}: {bad[0].value} is too large; write 1e30 for never"
+                number = bad[0].value
+                yield "step", f"{place}: {number} is no number for a kernel; write 1e30 for never"
                 return
 
 

@@ -235,10 +235,11 @@ def _same_dimension(keys: list[str], entries: dict[str, Any]) -> Iterator[Proble
     for index, (key, name) in enumerate(zip(keys, names, strict=True)):
         if name in names[:index]:
             other = keys[names.index(name)]
+            renamed = "the parameter" if ".parameters." in key + other else "one of the regimes"
             yield Problem(
                 f"sweep.{key}",
                 f'would share the dimension "{name}" with sweep.{other}; '
-                "rename one of the regimes, or sweep one of the two",
+                f"rename {renamed}, or sweep one of the two",
                 value=entries[key],
             )
         if name in RESERVED:

@@ -72,7 +72,8 @@ def read(path: Path, name: str) -> str:
         data = path.read_bytes()
     except FileNotFoundError:
         near = did_you_mean(path.name, _beside(path))
-        raise _refused(f"there is no file {name}{f'; {near}' if near else ''}") from None
+        sentence = f"there is no file {name}, seen from the scenario's folder"
+        raise _refused(f"{sentence}{f'; {near}' if near else ''}") from None
     except OSError as error:
         raise _refused(f"{name} cannot be read: {error.strerror or error}") from None
     if len(data) > LARGEST:
@@ -175,12 +176,11 @@ def _takes(parameters: tuple[str, ...]) -> str:
 
 def _no_memory(memory: Any) -> str | None:
     """What is wrong with a memory at time 0, or None."""
-    example = "as in memory=0.0, or a NamedTuple of numbers"
     if memory is inspect.Parameter.empty:
-        return f"memory must have a default, which is the memory at time 0, {example}"
+        return "memory must have a default, which is the memory at time 0, as in memory=0.0"
     leaves: list[Any] = values(memory)
     if not leaves or not all(isinstance(leaf, int | float) for leaf in leaves):
-        return f"memory must be a number or a NamedTuple of numbers, {example}"
+        return "memory must be a number or a NamedTuple of numbers"
     if any(isinstance(leaf, bool) or not math.isfinite(leaf) for leaf in leaves):
         return "memory must be of finite numbers; write 1.0 and 0.0 for true and false"
     found = names(memory)
