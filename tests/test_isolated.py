@@ -7,6 +7,7 @@ legs of 2 and -2 with 0.5 each in its account, margin 10%, no bridge.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,11 @@ K = 4.0
 TEN_PERCENT = ((0.0, 0.1),)
 
 
-def isolated(name: str = "V", **rest: Any) -> VenueSpec:
+def isolated(name: str = "V", *, hold: bool = False, **rest: Any) -> VenueSpec:
     """A venue with a margin of 10% for each leg alone, that costs nothing unless said."""
-    hold = rest.pop("hold", False)
     made = venue(name, **{"maintenance_tiers": TEN_PERCENT, **rest})
-    mode = {"margin_mode": "isolated", "after_leg_death": "hold" if hold else "close"}
-    return VenueSpec(**{field: getattr(made, field) for field in made.__slots__} | mode)
+    after = "hold" if hold else "close"
+    return replace(made, margin_mode="isolated", after_leg_death=after)
 
 
 def pair(exchange: VenueSpec, **rest: Any) -> PolicySpec:
@@ -240,12 +240,9 @@ def test_the_shadow_goes_on_with_both_legs() -> None:
 def test_feasible_means_each_leg_above_its_margin() -> None:
     """Tables by asset: 1% and 20%. At L 6, h 1 leg b asks 3 * 20% of .5; together 63% of 1."""
     run = simulation(1, 1.0, 0)
-    tables = {"maintenance_tiers": ((0.0, 0.01),)}
+    base = replace(isolated(maintenance_tiers=((0.0, 0.01),)), maintenance_tiers_b=((0.0, 0.2),))
     for mode, needed in (("isolated", 1.2), ("cross", 0.63)):
-        base = isolated(**tables)
-        fields = {name: getattr(base, name) for name in base.__slots__}
-        fields |= {"maintenance_tiers_b": ((0.0, 0.2),), "margin_mode": mode}
-        spec = policy(1.0, 6.0, venues=(VenueSpec(**fields),))
+        spec = policy(1.0, 6.0, venues=(replace(base, margin_mode=mode),))
         assert opening_margin(spec, run) == pytest.approx(needed)
         assert feasible(spec, run) is (needed < 1)
     assert opening_margin(policy(0.0, 6.0, venues=(isolated(),)), run) == pytest.approx(0.6)
