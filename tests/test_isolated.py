@@ -39,7 +39,7 @@ TEN_PERCENT = ((0.0, 0.1),)
 
 def isolated(name: str = "V", *, hold: bool = False, **rest: Any) -> VenueSpec:
     """A venue with a margin of 10% for each leg alone, that costs nothing unless said."""
-    made = venue(name, **{"maintenance_tiers": TEN_PERCENT, **rest})
+    made = replace(venue(name, maintenance_tiers=TEN_PERCENT), **rest)
     after = "hold" if hold else "close"
     return replace(made, margin_mode="isolated", after_leg_death=after)
 
