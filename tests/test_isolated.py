@@ -135,6 +135,46 @@ def test_a_held_leg_pays_its_funding() -> None:
     check(book, final_equity=0.1 + 0.6, funding=-0.1, liquidation_step=1)
 
 
+def test_the_mispricing_is_earned_by_leg_b_alone() -> None:
+    """b dies of a mispricing of 20%; a, held on, has none. Then the reverse: b earns 10% of 2."""
+    a_left = tape_of({"return_b": 0.2, "mispricing": 0.2}, {"return_a": 0.1, "mispricing": 0.1})
+    check(settle(a_left, pair(isolated(hold=True)), mispricing=True), pnl_mispricing=-0.4)
+    b_left = tape_of({"return_a": -0.2}, {"return_b": -0.1, "mispricing": -0.1})
+    check(settle(b_left, pair(isolated(hold=True)), mispricing=True), pnl_mispricing=0.2)
+
+
+def test_costs_of_the_close_stay_in_their_account() -> None:
+    """Taker fee 10%, margin 1%: E = .3 each. a -14%: E_a = .02 over .0172; closing costs .172.
+
+    a is short of .152, b keeps .3 - .2. One account would be short of .052 and keep nothing.
+    """
+    dear: dict[str, Any] = {"taker_fee": 0.1, "maintenance_tiers": ((0.0, 0.01),)}
+    tape = tape_of({"return_a": -0.14})
+    check(ledger(tape, pair(isolated(**dear)), bridge=False), final_equity=0.1, deficit=0.152)
+    check(ledger(tape, pair(venue(**dear)), bridge=False), final_equity=0.0, deficit=0.052)
+
+
+def test_costs_of_closing_the_leg_that_is_left_can_be_a_deficit() -> None:
+    """As above. a -20%: -.1 is a deficit. b +13.5%: E_b = .03 over .0227; closing costs .227."""
+    exchange = isolated(hold=True, taker_fee=0.1, maintenance_tiers=((0.0, 0.01),))
+    tape = tape_of({"return_a": -0.2}, {"return_b": 0.135})
+    book = ledger(tape, pair(exchange), bridge=False)
+    check(book, final_equity=0.0, deficit=0.1 + 0.197, liquidation_step=1, liquidation_cost=0.0)
+
+
+def test_a_held_leg_starts_its_bridge_at_its_mark() -> None:
+    """Step 1: a dies at its margin .16. b's mark is 10% above its price: required .22 + .2.
+
+    Step 2: d0 = .5 - .42 = .08, the mark is back, d1 = .5 - .2 = .3: hit where e v > .048, which
+    .1 is; from the traded price it would have to pass .18. Closed at .2.
+    """
+    tape = tape_of(
+        {"return_a": -0.2, "mark_b": 0.1}, {"variance_b": 0.01, "bridge": 0.1 / (2.2**2 * 0.01)}
+    )
+    book = settle(tape, pair(isolated(hold=True)), bridge=True, mark=True)
+    check(book, final_equity=0.36, liquidation_step=1)
+
+
 def test_both_legs_may_die_at_once() -> None:
     """a -30%, b +30%: -.1 in each account, so a deficit of .2 and nothing left."""
     tape = tape_of({"return_a": -0.3, "return_b": 0.3}, {"return_a": 0.3})
