@@ -849,21 +849,6 @@ OWN = (
     ),
 )
 
-LATER = (
-    one(
-        "max_leverage = 20",
-        'margin_mode = "isolated"',
-        'venues[0].margin_mode = "isolated": isolated margin is not available in this version; '
-        'leave it out or write "cross"',
-    ),
-    one(
-        "max_leverage = 20",
-        'after_leg_death = "hold"',
-        'venues[0].after_leg_death = "hold": isolated margin is not available in this version; '
-        'leave it out or write "close"',
-    ),
-)
-
 FILE = (
     one('name = "base"\n', "", 'name: is missing; as in name = "btc-eth-hourly"'),
     one(
@@ -892,5 +877,5 @@ FILE = (
 
 BROKEN = (
     *FILE, *SIMULATION, *MARKET, *EVENTS, *MISPRICING, *FUNDED, *SHOCKS, *CHAINS, *VENUES, *POLICY,
-    *LEGS, *SWEEP, *OWN, *LATER,
+    *LEGS, *SWEEP, *OWN,
 )  # fmt: skip

@@ -39,7 +39,7 @@ wait = "5min"
 """
 RULES = """
 from typing import NamedTuple
-from stresscube_kernels.toolbox import carry, decide, leave
+from stresscube_kernels.toolbox import carry_out, decide, leave
 
 class Memory(NamedTuple):
     highest: float
@@ -51,7 +51,7 @@ def step(ops, features, account, now, tick, policy, memory=START, *, stop, wait)
     out = (memory.out > 0.5) | (now < wait)
     decided, order = decide(ops, features, account, now, tick, policy)
     decided, order = leave(ops, account, decided, order, out)
-    account = carry(ops, features, decided, order, now, tick, policy)
+    account = carry_out(ops, features, decided, order, now, tick, policy)
     highest = ops.fmax(memory.highest, account.equity)
     fallen = account.equity < (1.0 - stop) * highest
     return account, Memory(highest, ops.where(fallen, 1.0, memory.out))

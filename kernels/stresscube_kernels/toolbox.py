@@ -12,7 +12,7 @@ from .contract import Account, Draw, Features, Market, MarketState, Policy, Regi
 from .decide import NOTHING, Order, acts, decide
 from .market import market_step, regime_at
 from .ops import Ops
-from .policy import carry, policy_idle, policy_step
+from .policy import carry_out, policy_idle, policy_step
 from .special import expm1, exponential, log, normal
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "Tick",
     "acts",
     "built_in_words",
-    "carry",
+    "carry_out",
     "decide",
     "diffusion",
     "expm1",

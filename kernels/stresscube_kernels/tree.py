@@ -49,6 +49,12 @@ def like(template: Any, parts: list[Any]) -> Any:
     return made(*parts) if hasattr(template, "_fields") else made(parts)
 
 
+def combine(make: Callable[..., Any], *records: Record) -> Record:
+    """A record whose leaves are `make` of the leaves at the same place in records of one shape."""
+    columns = zip(*(values(record) for record in records), strict=True)
+    return rebuild(records[0], (make(*column) for column in columns))
+
+
 def extended(base: Any, field: str, value: Any) -> Any:
     """A record with one more field at its end. What uses only the others takes it as it is."""
     return _type(type(base).__name__, (*base._fields, field))(*base, value)

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from stresscube.scenario.dotted import is_axis
 from stresscube.scenario.grammar import Key, children
-from stresscube.scenario.later import limited
 from stresscube.scenario.leaf import Leaf
 from stresscube.scenario.leaves import Duration, Real
 from stresscube.scenario.sweep import MOST_VALUES
@@ -55,7 +54,7 @@ def described(entry: Key) -> str:
     unit = "" if entry.leaf.unit in ("", "1", "h") else f" Unit: {entry.leaf.unit}."
     allowed = entry.leaf.allowed
     rule = "" if allowed == "text" else f" Must be {allowed}."
-    return f"{text}{unit}{rule}{f' {limit}' if (limit := limited(entry.pattern)) else ''}"
+    return f"{text}{unit}{rule}"
 
 
 def default_of(entry: Key) -> Any:
