@@ -112,6 +112,13 @@ WHOLE = (
     ),
     (
         "(now < wait)",
+        "(tick.return_a < wait)",
+        "line 15 of my_rules.py (account = carry_out(ops, features, decided, order, now, ...): "
+        "what is decided here depends on tick.return_a, which is not known when the step begins; "
+        "remember it, and decide by it at the next step",
+    ),
+    (
+        "(now < wait)",
         "(tick.z < wait)",
         "step of my_rules.py reads tick.z, and no regime has mispricing; add it",
     ),

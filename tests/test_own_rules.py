@@ -106,9 +106,16 @@ def test_the_example_exercises_both() -> None:
     assert (oracle.run(example(), 0, PATHS).market != still.market).all()
 
 
-def test_what_does_nothing_changes_nothing() -> None:
+@pytest.mark.parametrize("mode", ["cross", "isolated"])
+def test_what_does_nothing_changes_nothing(mode: str) -> None:
     """A stop that is never reached on a market without a wave is the built-in, bit for bit."""
     job = example(stops=(1e30, 1e30), amplitude=0.0)
+    policies = [
+        replace(p, venues=tuple(replace(v, margin_mode=mode) for v in p.venues))
+        for p in job.policies
+    ]
+    job = replace(job, policies=tuple(policies))
+    assert job_shape(job).features.isolated is (mode == "isolated")
     own, plain = oracle.run(job, 0, PATHS), oracle.run(built_in(job), 0, PATHS)
     assert np.array_equal(own.per_policy, plain.per_policy)
     assert np.array_equal(own.market, plain.market)

@@ -7,43 +7,67 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import philox, ticks
+from . import philox, policy, ticks
 from .contract import Account, Draw, Features, Market, MarketState, Policy, Regime, Tick
 from .decide import NOTHING, Order, acts, decide
 from .market import market_step, regime_at
 from .ops import Ops
-from .policy import carry_out, policy_idle, policy_step
+from .policy import policy_idle, policy_step
 from .special import expm1, exponential, log, normal
+from .trace import Input, Line, Operand, Symbol
+from .tree import values
 
 __all__ = [
-    "NOTHING",
-    "Account",
-    "Draw",
-    "Features",
-    "Market",
-    "MarketState",
-    "Ops",
-    "Order",
-    "Policy",
-    "Regime",
-    "Tick",
-    "acts",
-    "built_in_words",
-    "carry_out",
-    "decide",
-    "diffusion",
-    "expm1",
-    "exponential",
-    "leave",
-    "log",
-    "market_step",
-    "normal",
-    "policy_idle",
-    "policy_step",
-    "regime_at",
-    "scaled",
-    "words",
+    "FORESEEN", "NOTHING", "Account", "Draw", "Features", "LookAhead", "Market", "MarketState",
+    "Ops", "Order", "Policy", "Regime", "Tick", "acts", "built_in_words", "carry_out", "decide",
+    "diffusion", "expm1", "exponential", "leave", "log", "market_step", "normal", "policy_idle",
+    "policy_step", "regime_at", "scaled", "words",
 ]  # fmt: skip
+FORESEEN = ("z", "trend", "funding_a", "funding_b", "slippage_multiplier")
+"""What of a tick is known when its step begins. The rest happens during the step."""
+
+
+class LookAhead(ValueError):
+    """An order depends on what happens after it is given."""
+
+
+def carry_out(
+    ops: Ops,
+    features: Features,
+    account: Account,
+    order: Order,
+    now: Any,
+    tick: Tick,
+    numbers: Policy,
+) -> Account:
+    """Carry an account and the order that was decided through the step: fill, mark, margin, fund.
+
+    Raises LookAhead, while tracing, if the order or the account that it comes with depends on what
+    the step has yet to bring.
+    """
+    for name in sorted(_read(values(order)) | _read(values(account))):
+        record, _, field = name.partition(".")
+        if record == "tick" and field not in FORESEEN:
+            raise LookAhead(
+                f"what is decided here depends on tick.{field}, which is not known when the step "
+                "begins; remember it, and decide by it at the next step"
+            )
+    return policy.carry_out(ops, features, account, order, now, tick, numbers)
+
+
+def _read(leaves: list[Any]) -> set[str]:
+    """The inputs that traced values depend on."""
+    left: list[Operand] = [leaf.operand for leaf in leaves if isinstance(leaf, Symbol)]
+    seen: set[int] = set()
+    found: set[str] = set()
+    while left:
+        operand = left.pop()
+        if isinstance(operand, Input):
+            found.add(operand.name)
+        elif isinstance(operand, Line) and operand.number not in seen:
+            seen.add(operand.number)
+            left += operand.operands
+    return found
 
 
 def leave(

@@ -9,6 +9,7 @@ from typing import Any
 
 from stresscube.scenario.faults import LONGEST, did_you_mean, quoted
 from stresscube_kernels import trace
+from stresscube_kernels.toolbox import LookAhead
 from stresscube_kernels.trace import Symbol, TraceOps
 
 OPERATIONS = tuple(name for name in vars(TraceOps) if not name.startswith("_"))
@@ -40,13 +41,15 @@ def place_of(source: tuple[str, int], name: str, path: str) -> str:
 def _place(name: str, number: int | None, code: str) -> str:
     if number is None:
         return name
-    shown = code if len(code) <= LONGEST else code[: LONGEST - 4] + " ..."
+    shown = code if len(code) <= LONGEST else code[: LONGEST - 4].rstrip() + " ..."
     return f"line {number} of {name} ({shown})" if shown else f"line {number} of {name}"
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, AttributeError):
         return _attribute(error)
+    if isinstance(error, LookAhead):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, TypeError) and frames and frames[-1].filename == trace.__file__:
         return str(error)
