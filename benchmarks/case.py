@@ -14,6 +14,7 @@ from stresscube.scenario import load
 from stresscube.scenario.expand import axes, market_spec, policy_spec, simulation_spec
 from stresscube_kernels import oracle
 from stresscube_kernels.contract import Policy, Shape
+from stresscube_kernels.moments import resolved
 from stresscube_kernels.pack import feasible, pack_policies, shape_of
 from stresscube_kernels.programs import programs
 from stresscube_kernels.spec import Job
@@ -57,14 +58,15 @@ def make_case(policies: int, paths: int, steps: int, scenario: Path = SCENARIO) 
 def make_job(policies: int, scenario: Path = SCENARIO) -> Job:
     """The scenario's feasible policies, over and over until there are enough, on its own market."""
     loaded = load(scenario)
-    simulation = simulation_spec(loaded)
+    simulation, market = simulation_spec(loaded), market_spec(loaded, {})
     swept = [axis for axis in axes(loaded) if axis.kind != "market"]
     points = itertools.product(*(axis.values for axis in swept))
     keys = [axis.key for axis in swept]
-    specs = [policy_spec(loaded, dict(zip(keys, point, strict=True))) for point in points]
+    described = (policy_spec(loaded, dict(zip(keys, point, strict=True))) for point in points)
+    specs = [resolved(spec, market) for spec in described]
     possible = [spec for spec in specs if feasible(spec, simulation)]
     chosen = tuple(itertools.islice(itertools.cycle(possible), policies))
-    return Job(market_spec(loaded, {}), chosen, simulation)
+    return Job(market, chosen, simulation)
 
 
 def prices(tape: NDArray[Any], path: int) -> NDArray[np.float64]:
