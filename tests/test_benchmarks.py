@@ -45,6 +45,13 @@ def test_policies_are_the_scenarios_over_and_over() -> None:
     assert case.shape.features.rolls  # of the scenario's horizon, not of the tape's
 
 
+def test_what_a_policy_takes_from_the_market_is_a_number() -> None:
+    job = of.make_job(200, of.ROOT / "scenarios" / "flash_crash.toml")
+    text = (of.ROOT / "scenarios" / "flash_crash.toml").read_text()
+    assert '"min-variance"' in text
+    assert all(spec.hedge_ratio is not None for spec in job.policies)
+
+
 def test_prices_are_those_of_the_tape(case: Case) -> None:
     closes = of.prices(case.tape, 1)
     assert closes.shape == (91, 2)

@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from . import contract
+from .lines import Program
 from .market import market_start
 from .ops import Ops
 from .pack import pack_policy
@@ -22,7 +23,7 @@ from .policy import policy_close, policy_open
 from .programs import inputs, market_template, outputs
 from .rules import NO_ACCOUNT, NO_STATE, MarketRules, Rules, Step, pair_policy
 from .spec import PolicySpec, SimulationSpec
-from .trace import Program, trace
+from .trace import trace
 from .tree import extended, like, record
 
 SIGNALS = {"z": "spread", "trend": "signals"}

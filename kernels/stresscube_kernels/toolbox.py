@@ -10,11 +10,12 @@ from typing import Any
 from . import philox, policy, ticks
 from .contract import Account, Draw, Features, Market, MarketState, Policy, Regime, Tick
 from .decide import NOTHING, Order, acts, decide
+from .lines import Input, Line, Operand
 from .market import market_step, regime_at
 from .ops import Ops
 from .policy import policy_idle, policy_step
 from .special import expm1, exponential, log, normal
-from .trace import Input, Line, Operand, Symbol
+from .trace import Symbol
 from .tree import values
 
 __all__ = [

@@ -12,7 +12,7 @@ from stresscube_kernels import trace
 from stresscube_kernels.toolbox import LookAhead
 from stresscube_kernels.trace import Symbol, TraceOps
 
-OPERATIONS = tuple(name for name in vars(TraceOps) if not name.startswith("_"))
+OPERATIONS = tuple(name for name in vars(TraceOps) if name[0] != "_" and name != "call")
 _OPS = ", ".join(OPERATIONS)
 
 

@@ -17,6 +17,8 @@ from stresscube.scenario.trust import named
 from stresscube.scenario.user_code import File, Function, Unusable
 from stresscube_kernels import rules
 from stresscube_kernels.contract import Shape
+from stresscube_kernels.lines import Program
+from stresscube_kernels.numba_lines import helpers, lines, operand
 from stresscube_kernels.own import (
     Own,
     market_rules,
@@ -25,8 +27,6 @@ from stresscube_kernels.own import (
     traced_policy,
 )
 from stresscube_kernels.pack import shape_of
-from stresscube_kernels.print_numba import lines, operand
-from stresscube_kernels.trace import Program
 
 
 def with_code(scenario: Scenario) -> Scenario:
@@ -150,6 +150,7 @@ def _guarded(scenario: Scenario, step: Step) -> Own:
 def _digest(step: Step, text: str, programs: Sequence[Program]) -> str:
     """Of the text and of what it computes: what it imports or reads may change without it."""
     total = hashlib.sha256("\0".join([step.place, text, *step.given]).encode())
+    total.update(helpers(programs).encode())
     for program in programs:
         outputs = (f"{name} = {operand(value)}" for name, value in program.outputs)
         total.update("\n".join([*lines(program), *outputs]).encode())

@@ -10,9 +10,10 @@ from stresscube.scenario.faults import Fault, ScenarioError
 from stresscube.scenario.policy import Scenario
 from stresscube.scenario.user_code import Function
 from stresscube_kernels.contract import Features, Tick
+from stresscube_kernels.lines import Constant, Program
 from stresscube_kernels.own import read_fields
 from stresscube_kernels.rules import NO_ACCOUNT, NO_STATE
-from stresscube_kernels.trace import Constant, Program, Symbol, TraceOps
+from stresscube_kernels.trace import Symbol, TraceOps
 from stresscube_kernels.tree import leaves, names
 
 LARGEST = 1e38
