@@ -81,6 +81,31 @@ def test_parameters_are_swept(here: Path) -> None:
     ]
 
 
+def test_parameters_are_swept_without_quotes_too(here: Path) -> None:
+    bare = SCENARIO.replace('"policy.parameters.stop" =', "policy.parameters.stop =")
+    assert bare != SCENARIO
+    assert loads(bare).sweep == loads(SCENARIO).sweep
+
+
+def test_code_that_computes_something_else_is_other_code(here: Path) -> None:
+    """Whether its text has changed, or what it reads when it is run."""
+    reads = RULES.replace(
+        "START = Memory(1.0, 0.0)",
+        "from pathlib import Path\n"
+        "START = Memory(1.0, 0.0)\n"
+        "SHARE = float(Path(__file__).with_name('share').read_text())",
+    ).replace("(1.0 - stop)", "(SHARE - stop)")
+    (here / "share").write_text("1.0")
+    first = trusted(write(here, reads), trust=True).code
+    again = trusted(write(here, reads), trust=True).code
+    (here / "share").write_text("0.9")
+    data = trusted(write(here, reads), trust=True).code
+    text = trusted(write(here, reads + "# said again"), trust=True).code
+    assert first == again
+    assert len({code[1].rules for code in (first, data, text)}) == 3
+    assert first[0] == data[0]  # the market's
+
+
 def test_what_parameters_do_shows(here: Path) -> None:
     """Twice the volatility moves prices twice as far; who waits for an hour never trades."""
     scenario = write(here)

@@ -87,11 +87,17 @@ def dimension(key: str) -> str:
 
 def _deep(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, entry in table.items():
-        if isinstance(entry, dict) and not {"start", "stop", "num"} & set(cast("Any", entry)):
+        if isinstance(entry, dict) and not _is_range(cast("dict[str, Any]", entry)):
             for inner, item in _deep(cast("dict[str, Any]", entry)):
                 yield f"{key}.{inner}", item
         else:
             yield key, entry
+
+
+def _is_range(table: dict[str, Any]) -> bool:
+    """Whether a table is a range, and not one of keys of which one happens to be named `stop`."""
+    ends = (table[name] for name in ("start", "stop", "num") if name in table)
+    return any(not isinstance(end, list | dict) for end in ends)
 
 
 def _axis(
