@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import end_to_end, linearity, quickstart, record, side_by_side
+from . import cold, end_to_end, linearity, quickstart, record, side_by_side
 
-EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart")
+EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart", "cold")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -42,6 +42,8 @@ def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[
         return [end_to_end.measure(**size, count=count, run_paths=asked.run_paths)]
     if what == "linearity":
         return linearity.measure(**size | {"paths": asked.linear_paths}, count=count)
+    if what == "cold":
+        return cold.measure(count=min(count, 3))
     return [quickstart.measure(count=count)]
 
 
