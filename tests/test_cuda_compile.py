@@ -23,9 +23,13 @@ sass = importlib.import_module("benchmarks.sass")
 
 WARPS = {"float32": 12, "float64": 8}
 """Of a multiprocessor, at least: three or two for each of its four schedulers."""
-SPILLING = {("cross_exchange", "float64", "market_run"): 64}
-"""Bytes of stack by name: in float64 the market of two mispricing components, tails and spikes does
-not fit 255 registers. It runs once a path and step, not once a policy."""
+MARKET_WARPS = 8
+"""And for the market, whose numbers are many and which runs once a path and step, not a policy."""
+SPILLING = {
+    ("cross_exchange", "float64", "market_run"): 64,
+    ("btc_eth_hourly", "float64", "market_run"): 80,
+}
+"""Bytes of stack by name: in float64 the markets with most features do not fit 255 registers."""
 SLACK = 0.02
 """What an instruction count may grow by, with the compiler that the file was made with."""
 LOOSE = 0.15
@@ -65,7 +69,7 @@ def test_everything_stays_in_registers(scenario: str, architecture: str, precisi
         assert kernel.stack <= room, name
         assert kernel.spills <= room // 2, name
     assert kernels["policy_run"].warps(THREADS) >= WARPS[precision]
-    assert kernels["market_run"].warps(THREADS) >= WARPS[precision]
+    assert kernels["market_run"].warps(THREADS) >= MARKET_WARPS
 
 
 @pytest.mark.needs("nvrtc")

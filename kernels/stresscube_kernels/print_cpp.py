@@ -272,7 +272,8 @@ def _helper(helper: Helper) -> str:
         result = f"{{{result}}}"
     parameters = ", ".join(f"{TYPES[of]} x{k}" for k, of in enumerate(helper.kinds))
     body = "\n".join([*_assignments(helper.program), f"  return {result};"])
-    return f"{record}STEP {kind} {helper.label}({parameters}) {{\n{body}\n}}\n"
+    words = f"// {helper.words}\n" if helper.words else ""
+    return f"{record}{words}STEP {kind} {helper.label}({parameters}) {{\n{body}\n}}\n"
 
 
 def _quote(file: str, number: int) -> str:

@@ -279,4 +279,5 @@ def helper_of(function: Callable[..., Any], kinds: str) -> Helper:
     program = trace(build)
     if foreign := {i.name for i in program.inputs} - set(names):
         raise TypeError(f"{name} uses what is not among its arguments: {', '.join(foreign)}")
-    return Helper(name, kinds, program, type(found[0]) is tuple)
+    words = (function.__doc__ or "").strip().partition("\n")[0]
+    return Helper(name, kinds, program, type(found[0]) is tuple, words)
