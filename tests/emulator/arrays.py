@@ -168,14 +168,15 @@ class Memory:
 
 
 class Namespace(ModuleType):
-    """Numpy's functions on a card's arrays, for what the host side does not name itself."""
+    """Functions of numpy (or of another module) on a card's arrays."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, functions: ModuleType = np) -> None:
         super().__init__("cupy")
         self._machine = machine
+        self._functions = functions
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(np, name)
+        found = getattr(self._functions, name)
         if not callable(found) or isinstance(found, type):
             return found
         machine = self._machine

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from stresscube_kernels import cuda
 
@@ -270,6 +271,9 @@ class Machine:
 def install(machine: Machine, monkeypatch: Any) -> Machine:
     """Let `import cupy` find this machine for the length of a test."""
     monkeypatch.setitem(sys.modules, "cupy", machine.module())
+    for name in ("cupyx", "cupyx.scipy"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, "cupyx.scipy.special", Namespace(machine, special))
     # past its cache, which may hold kernels of another test's machine
     uncached = getattr(cuda.cuda_kernels, "__wrapped__", cuda.cuda_kernels)
     monkeypatch.setattr(cuda, "cuda_kernels", uncached)
