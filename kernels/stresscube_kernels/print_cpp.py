@@ -244,7 +244,7 @@ def _function(name: str, program: Program, parameters: Sequence[str]) -> str:
 
 def _quote(file: str, number: int) -> str:
     """A Python source line, for a comment."""
-    text = linecache.getline(file, number).strip()
+    text = linecache.getline(file, number).strip().encode("ascii", "replace").decode()
     return f"{Path(file).name}:{number}  {text}".replace("\\", "").rstrip()
 
 
