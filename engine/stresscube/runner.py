@@ -6,14 +6,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from stresscube import receipts
 from stresscube.backends import Backend, choose
-from stresscube.block import Means, Stopped, run_block
+from stresscube.block import Computed, Means, Stopped, compute, store
 from stresscube.errors import Interrupted
 from stresscube.folder import adopt, one_line_faults, only_process, require_run_folder
 from stresscube.interrupts import stop_on_signals
@@ -144,21 +144,14 @@ def _run_blocks(
     The first fault stops all workers and is raised.
     """
     workers = means.backend.workers()[: len(blocks)]
-    if len(workers) <= 1:
-        for block in blocks:
-            sign(block, run_block(means, block))
-        return
     queue = deque(blocks)
+    if len(workers) <= 1:
+        _work(means, queue, sign)
+        return
 
     def work(worker: Backend) -> None:
-        mine = replace(means, backend=worker)
         try:
-            while True:
-                try:
-                    block = queue.popleft()
-                except IndexError:
-                    return
-                sign(block, run_block(mine, block))
+            _work(replace(means, backend=worker), queue, sign)
         except BaseException:
             means.stop.set()
             raise
@@ -173,3 +166,26 @@ def _run_blocks(
     faults = [fault for future in futures if (fault := future.exception())]
     for fault in sorted(faults, key=lambda fault: isinstance(fault, Stopped)):
         raise fault
+
+
+def _work(means: Means, queue: deque[Block], sign: Callable[[Block, Receipt], None]) -> None:
+    """Run blocks until none is left. A block is stored while the next one is computed."""
+    stored: Future[None] | None = None
+
+    def keep(made: Computed) -> None:
+        sign(made.block, store(means, made))
+
+    with ThreadPoolExecutor(1) as storing:
+        try:
+            while queue:
+                try:
+                    block = queue.popleft()
+                except IndexError:  # another worker was faster
+                    break
+                made = compute(means, block)
+                if stored is not None:
+                    stored.result()
+                stored = storing.submit(keep, made)
+        finally:
+            if stored is not None:
+                stored.result()
