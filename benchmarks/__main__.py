@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import end_to_end, linearity, quickstart, record, side_by_side
+from . import end_to_end, feature_sets, linearity, quickstart, record, side_by_side
 
-EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart")
+EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart", "features")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -42,6 +42,8 @@ def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[
         return [end_to_end.measure(**size, count=count, run_paths=asked.run_paths)]
     if what == "linearity":
         return linearity.measure(**size | {"paths": asked.linear_paths}, count=count)
+    if what == "features":
+        return list(feature_sets.measure(**size, count=count, before=asked.before))
     return [quickstart.measure(count=count)]
 
 
@@ -55,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--run-paths", type=int, default=500, help="of the end-to-end run")
     made.add_argument("--linear-paths", type=int, default=1024, help="most paths of linearity")
     made.add_argument("--rounds", type=int, default=7)
+    made.add_argument("--before", default=feature_sets.BEFORE, help="commit, of features")
     made.add_argument("--vectorbt-python", help="an interpreter that has vectorbt; this one if not")
     made.add_argument("--output", type=Path, default=record.RESULTS)
     made.add_argument("--dry", action="store_true", help="print only")

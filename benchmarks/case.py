@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from stresscube.scenario import load
 from stresscube.scenario.expand import axes, market_spec, policy_spec, simulation_spec
 from stresscube_kernels import oracle
 from stresscube_kernels.contract import Policy, Shape
+from stresscube_kernels.moments import resolved
 from stresscube_kernels.pack import feasible, pack_policies, shape_of
 from stresscube_kernels.programs import programs
 from stresscube_kernels.spec import Job
@@ -38,9 +40,15 @@ class Case:
     lines: int
 
 
-def make_case(policies: int, paths: int, steps: int, scenario: Path = SCENARIO) -> Case:
+def make_case(
+    policies: int,
+    paths: int,
+    steps: int,
+    scenario: Path = SCENARIO,
+    change: Callable[[Job], Job] = lambda job: job,
+) -> Case:
     """The first `paths` paths and `steps` steps of a scenario, with that many policies."""
-    job = make_job(policies, scenario)
+    job = change(make_job(policies, scenario))
     shape = shape_of(job.market, job.policies, job.simulation)
     short = replace(job, simulation=replace(job.simulation, steps=steps))
     tape, _ = oracle.simulate(short, 0, paths, np.float32, shape)
@@ -61,10 +69,12 @@ def make_job(policies: int, scenario: Path = SCENARIO) -> Job:
     swept = [axis for axis in axes(loaded) if axis.kind != "market"]
     points = itertools.product(*(axis.values for axis in swept))
     keys = [axis.key for axis in swept]
-    specs = [policy_spec(loaded, dict(zip(keys, point, strict=True))) for point in points]
+    market = market_spec(loaded, {})
+    asked = (policy_spec(loaded, dict(zip(keys, point, strict=True))) for point in points)
+    specs = [resolved(spec, market) for spec in asked]
     possible = [spec for spec in specs if feasible(spec, simulation)]
     chosen = tuple(itertools.islice(itertools.cycle(possible), policies))
-    return Job(market_spec(loaded, {}), chosen, simulation)
+    return Job(market, chosen, simulation)
 
 
 def prices(tape: NDArray[Any], path: int) -> NDArray[np.float64]:

@@ -2,9 +2,10 @@
 
 A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
 
-    demo    the table of `stresscube show RUN --top 5`, only with --demo RUN (`make readme`)
-    speed   the last line of each backend in benchmarks/results/*.jsonl
-    sass    what the compiler makes of the CUDA kernels (results/sass.jsonl, float32)
+    demo      the table of `stresscube show RUN --top 5`, only with --demo RUN (`make readme`)
+    speed     the last line of each backend in benchmarks/results/*.jsonl
+    sass      what the compiler makes of the CUDA kernels (results/sass.jsonl, float32)
+    features  what the scenarios' feature sets cost, from the newest run of that benchmark
 
 A line of those files is an object with, at least, `benchmark` ("backends"), `backend`,
 `policy_steps_per_second`, `machine` (text) and `versions` (package -> version).
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 MARKED = re.compile(r"(<!-- figures:(\w+) -->\n)(.*?)(<!-- /figures -->)", re.DOTALL)
 OURS = "cpu"
+CARD = ("registers", "instructions_per_policy_step", "instructions_per_idle_step")
 
 Figure = Callable[[], str]
 
@@ -80,6 +82,26 @@ def sass(results: Path = RESULTS) -> str:
     return "\n".join([*lines, "", f"NVRTC {', '.join(compilers)}, float32."]) + "\n"
 
 
+def features(results: Path = RESULTS) -> str:
+    """Return the table of what feature sets cost on one thread, from the newest run."""
+    found = [line for line in read(results) if line["benchmark"] == "features"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks features`.\n"
+    lines = [
+        "| code | scenario | features | million policy-steps a second, 1 thread "
+        "| over the old code | registers | instructions of a whole step | of an idle one |"
+    ]
+    lines.append("|---|---|---|---:|---:|---:|---:|---:|")
+    for line in (line for line in found if line["date"] == found[-1]["date"]):
+        ratio = f"{line['over_before']:.2f}" if "over_before" in line else ""
+        card = line["sm_90"] or dict.fromkeys(CARD, "")
+        cells = [line["code"], line["scenario"], line["features"]]
+        cells += [significant(line["policy_steps_per_second"] / 1e6), ratio]
+        lines.append("| " + " | ".join([*cells, *(str(card[key] or "") for key in CARD)]) + " |")
+    lines += ["", f"{found[-1]['machine']}; instructions and registers: sm_90, float32."]
+    return "\n".join(lines) + "\n"
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """Return every line of the folder's JSON-lines files, oldest first within a file."""
     files = sorted(folder.glob("*.jsonl"))
@@ -113,7 +135,7 @@ def main() -> int:
     parser.add_argument("--demo", type=Path, metavar="RUN", help="run folder of `make demo`")
     parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
     options = parser.parse_args()
-    figures: dict[str, Figure] = {"speed": speed, "sass": sass}
+    figures: dict[str, Figure] = {"speed": speed, "sass": sass, "features": features}
     if options.demo:
         figures["demo"] = lambda: demo(options.demo)
     stale = 0

@@ -58,6 +58,9 @@ class JaxOps:
     def lookup(self, table: Any, index: Any) -> Any:
         return jnp.asarray(table)[index]
 
+    def call(self, function: Callable[..., Any], *operands: Any) -> Any:
+        return function(self, *operands)
+
 
 Simulate = Callable[[Any], Outcome]
 

@@ -816,21 +816,6 @@ CHAINS = (
     ),
 )
 
-LATER = (
-    one(
-        "max_leverage = 20",
-        'margin_mode = "isolated"',
-        'venues[0].margin_mode = "isolated": isolated margin is not available in this version; '
-        'leave it out or write "cross"',
-    ),
-    one(
-        "max_leverage = 20",
-        'after_leg_death = "hold"',
-        'venues[0].after_leg_death = "hold": isolated margin is not available in this version; '
-        'leave it out or write "close"',
-    ),
-)
-
 FILE = (
     one(
         'name = "base"',
@@ -865,5 +850,5 @@ FILE = (
 
 BROKEN = (
     *FILE, *SIMULATION, *MARKET, *EVENTS, *MISPRICING, *SPREADS, *FUNDED, *SHOCKS, *CHAINS, *VENUES,
-    *POLICY, *LEGS, *SWEEP, *LATER,
+    *POLICY, *LEGS, *SWEEP,
 )  # fmt: skip

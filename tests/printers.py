@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube_kernels import print_cpp, print_numba
+from stresscube_kernels import numba_lines, print_cpp, print_numba
 from stresscube_kernels.compiled import CXX_FLAGS
 from stresscube_kernels.ops import NumpyOps, Ops
 from stresscube_kernels.trace import Program, trace
@@ -52,13 +52,13 @@ def by_numba(function: Function, inputs: Arrays, precision: str) -> list[NDArray
         f"in_x{k} = inputs_{k}" + ("" if kind == "t" else "[i]") for k, kind in enumerate(kinds)
     ]
     stores = [
-        f"outputs_{k}[i] = {print_numba.operand(value)}"
+        f"outputs_{k}[i] = {numba_lines.operand(value)}"
         for k, (_, value) in enumerate(program.outputs)
     ]
-    body = "\n".join(f"        {s}" for s in [*loads, *print_numba.lines(program), *stores])
+    body = "\n".join(f"        {s}" for s in [*loads, *numba_lines.lines(program), *stores])
     names = [f"inputs_{k}" for k in range(len(inputs))]
     names += [f"outputs_{k}" for k in range(len(stores))]
-    text = print_numba._HEADER.format(real=precision, lanes=1)
+    text = print_numba._HEADER.format(real=precision, lanes=1) + numba_lines.helpers([program])
     text += f"\ndef run(n, {', '.join(names)}):\n    for i in range(n):\n{body}\n"
     module: dict[str, Any] = {}
     exec(text, module)
@@ -89,6 +89,7 @@ def by_cpp(function: Function, inputs: Arrays, precision: str, folder: Path) -> 
             (print_cpp.NATIVE / "prelude.h").read_text().replace("#pragma once\n", ""),
             print_cpp._struct("In", ins),
             print_cpp._struct("Out", outs),
+            print_cpp.helpers([program]),
             print_cpp._function("made", program, ["Out &out", "const In &in"]),
             'extern "C" void run(int64_t n, const void **inputs, void **outputs) {',
             "  for (int64_t i = 0; i < n; ++i) {",

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from stresscube_kernels import compiled, oracle, philox
-from stresscube_kernels.contract import Draw
+from stresscube_kernels.contract import Draw, Features, Shape
 from stresscube_kernels.ops import NumpyOps
+from stresscube_kernels.pack import job_shape
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks/ is not installed
 command = importlib.import_module("benchmarks.__main__")
@@ -21,6 +22,7 @@ contestants = importlib.import_module("benchmarks.contestants")
 record = importlib.import_module("benchmarks.record")
 side_by_side = importlib.import_module("benchmarks.side_by_side")
 of = importlib.import_module("benchmarks.case")
+plain = importlib.import_module("benchmarks.plain").plain
 
 Case = Any
 
@@ -43,12 +45,32 @@ def test_policies_are_the_scenarios_over_and_over() -> None:
     assert case.shape.features.rolls  # of the scenario's horizon, not of the tape's
 
 
+def test_what_a_policy_takes_from_the_market_is_a_number() -> None:
+    job = of.make_job(200, of.ROOT / "scenarios" / "flash_crash.toml")
+    text = (of.ROOT / "scenarios" / "flash_crash.toml").read_text()
+    assert '"min-variance"' in text
+    assert all(spec.hedge_ratio is not None for spec in job.policies)
+
+
 def test_prices_are_those_of_the_tape(case: Case) -> None:
     closes = of.prices(case.tape, 1)
     assert closes.shape == (91, 2)
     np.testing.assert_array_equal(closes[0], 1.0)
     # The returns are float32; four of its roundings of 2^-24 are 2.4e-7.
     np.testing.assert_allclose(closes[1:] / closes[:-1] - 1, case.tape[1, :, :2], atol=2.4e-7)
+
+
+def test_the_plain_model_of_a_scenario_is_the_plain_code() -> None:
+    """Also of the scenario with the most features, where what is left still trades and dies."""
+    whole = of.make_job(64, of.ROOT / "scenarios" / "cross_exchange.toml")
+    bare = plain(whole)
+    shape = job_shape(bare)
+    assert {name for name, on in shape.features._asdict().items() if on} == {
+        "bridge", "latency", "rolls",
+    }  # fmt: skip
+    assert job_shape(whole).features.isolated
+    assert shape._replace(features=Features(), regimes=1, tiers=1, venues=1) == Shape()
+    assert [p.leverage for p in bare.policies] == [p.leverage for p in whole.policies]
 
 
 @pytest.mark.needs("jax")

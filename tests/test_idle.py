@@ -160,8 +160,27 @@ def eventful_example(precision: str, seed: int) -> Job:
     return Job(market, policies, plain.simulation)
 
 
+def isolated_example(precision: str, seed: int) -> Job:
+    """As the first, each leg margined alone; some of the first two tiles hold a leg left over."""
+    made = random_example(FULL, precision, seed)
+
+    def alone(k: int, spec: PolicySpec) -> PolicySpec:
+        rule = "hold" if k % 2 and k < 2 * LANES else "close"
+        venues = tuple(
+            dataclasses.replace(v, margin_mode="isolated", after_leg_death=rule)
+            for v in spec.venues
+        )
+        return dataclasses.replace(spec, venues=venues)
+
+    policies = (alone(k, spec) for k, spec in enumerate(made.policies))
+    return Job(made.market, tuple(policies), made.simulation)
+
+
 def example(name: str, precision: str, seed: int) -> tuple[Job, Shape]:
     """A job, and the code that every job of this name shares."""
+    if name == "isolated":
+        alone = FULL._replace(features=FULL.features._replace(isolated=True))
+        return isolated_example(precision, seed), alone
     if name == "eventful":
         made = eventful_example(precision, seed)
         return made, job_shape(made)._replace(tiers=3, venues=2)
@@ -176,7 +195,7 @@ def outcomes(made: Job, shape: Shape, backend: str, rules: str | None = None) ->
     return compiled(made, PATHS, shape=shape, kernels=kernels).per_policy
 
 
-NAMES = ("plain", "full", "eventful")
+NAMES = ("plain", "full", "eventful", "isolated")
 
 
 # --- equal to whole steps ------------------------------------------------------------------

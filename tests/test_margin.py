@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 
 from markets import ledger, policy, simulation, tape_of, venue
 from stresscube_kernels.contract import Shape, Tier
-from stresscube_kernels.margin import margin, tiered
+from stresscube_kernels.margin import Margin, margin, tiered
 from stresscube_kernels.ops import NumpyOps
 from stresscube_kernels.pack import (
     feasible,
@@ -42,11 +42,19 @@ def binance() -> Any:
     return pack_policies((policy(1.0, venues=venues),), simulation(1, 1.0, 0, capital=1.0), shape)
 
 
+def both(packed: Any, notional_a: float, notional_b: float) -> tuple[Margin, Margin]:
+    """What each leg of a packed policy asks for."""
+    tiers = packed.venues[0].tiers, packed.venues[-1].tiers
+    notionals = np.array([notional_a]), np.array([notional_b])
+    a, b = (margin(OPS, table, n) for table, n in zip(tiers, notionals, strict=True))
+    return a, b
+
+
 def distance(eth: float, btc: float) -> float:
     """Equity less maintenance margin at these mark prices."""
     profit = ETH["size"] * (eth - ETH["entry"]) + BTC["size"] * (btc - BTC["entry"])
-    needed = margin(OPS, binance(), np.array([ETH["size"] * eth]), np.array([BTC["size"] * btc]))
-    return WALLET + profit - needed.required.item()
+    needed = both(binance(), ETH["size"] * eth, BTC["size"] * btc)
+    return WALLET + profit - (needed[0].required + needed[1].required).item()
 
 
 def test_deductions_are_the_ones_that_exchanges_print() -> None:
@@ -59,13 +67,11 @@ def test_deductions_are_the_ones_that_exchanges_print() -> None:
 
 def test_the_published_positions_are_in_the_published_tiers() -> None:
     """At the marks: ETH 4.92 million, BTC 3.50 million; margins notional * rate - deduction."""
-    found = margin(
-        OPS, binance(), np.array([ETH["size"] * ETH["mark"]]), np.array([BTC["size"] * BTC["mark"]])
-    )
+    eth, btc = both(binance(), ETH["size"] * ETH["mark"], BTC["size"] * BTC["mark"])
     expected = ETH["size"] * ETH["mark"] * 0.10 - 135_365
     expected += BTC["size"] * BTC["mark"] * 0.025 - 16_300
-    assert found.required.item() == pytest.approx(expected, rel=1e-12)
-    assert (found.rate_a.item(), found.rate_b.item()) == (0.10, 0.025)
+    assert (eth.required + btc.required).item() == pytest.approx(expected, rel=1e-12)
+    assert (eth.rate.item(), btc.rate.item()) == (0.10, 0.025)
 
 
 def test_published_liquidation_prices() -> None:
@@ -119,8 +125,7 @@ def test_padding_with_the_last_tier_changes_nothing() -> None:
         for tiers in (2, 4)
     )
     for notional in (5.0, 10.0, 50.0):
-        n = np.array([notional])
-        assert margin(OPS, one, n, -n).required == margin(OPS, three, n, -n).required
+        assert both(one, notional, -notional) == both(three, notional, -notional)
 
 
 def test_margin_is_of_both_legs_whatever_their_sign() -> None:
@@ -129,9 +134,9 @@ def test_margin_is_of_both_legs_whatever_their_sign() -> None:
         simulation(1, 1.0, 0, capital=100.0), Shape(tiers=2),
     )  # fmt: skip
     # leg a: 2 = 200 in quote, in the first tier: 0.02. leg b: 5: 0.03 + 2 * 0.03 = 0.09
-    found = margin(OPS, packed, np.array([2.0]), np.array([-5.0]))
-    assert found.required.item() == pytest.approx(0.11, abs=1e-15)
-    assert (found.rate_a.item(), found.rate_b.item()) == (0.01, 0.03)
+    a, b = both(packed, 2.0, -5.0)
+    assert (a.required + b.required).item() == pytest.approx(0.11, abs=1e-15)
+    assert (a.rate.item(), b.rate.item()) == (0.01, 0.03)
 
 
 def test_feasible_means_margin_below_equity_at_opening() -> None:

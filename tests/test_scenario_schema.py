@@ -16,7 +16,7 @@ from stresscube.scenario import ScenarioError, json_schema, loads
 from stresscube.scenario.grammar import keys
 from stresscube.scenario.reference import SCHEMA, renewed, schema_text
 from stresscube.scenario.schema import Table
-from test_scenario_later import NEUTRAL
+from test_scenario_neutral import NEUTRAL
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 README = (SCENARIOS / "README.md").read_text(encoding="utf-8")

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from printers import Arrays, Table, by_cpp, by_numba, by_numpy, kinds_of, program_of
-from stresscube_kernels import print_cpp, print_numba
-from stresscube_kernels.ops import Ops
-from stresscube_kernels.trace import Constant, Input, Line
+from stresscube_kernels import numba_lines, print_cpp
+from stresscube_kernels.lines import Constant, Input, Line
+from stresscube_kernels.ops import Ops, once
 
 
 def traced(function: Callable[..., Any], kinds: str = "ff") -> Any:
@@ -227,7 +227,7 @@ def operation_inputs(precision: str) -> Arrays:
 def test_every_operation_is_in_the_table_above() -> None:
     assert kinds_of(operation_inputs("float32")) == KINDS
     used = {line.op for line in program_of(every_operation, KINDS).lines}
-    assert used == set(print_numba._FORMATS) == set(print_cpp._FORMATS)
+    assert used == set(numba_lines.FORMATS) == set(print_cpp._FORMATS)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
@@ -243,9 +243,14 @@ def test_cpp_runs_every_operation(precision: str, tmp_path: Path) -> None:
     same_as_numpy(by_cpp(every_operation, inputs, precision, tmp_path), inputs, precision)
 
 
-def same_as_numpy(found: list[NDArray[Any]], inputs: Arrays, precision: str) -> None:
+def same_as_numpy(
+    found: list[NDArray[Any]],
+    inputs: Arrays,
+    precision: str,
+    function: Callable[..., Any] = every_operation,
+) -> None:
     """Integers and choices exactly; division and root to 2 units of the last place."""
-    expected = by_numpy(every_operation, inputs, precision)
+    expected = by_numpy(function, inputs, precision)
     for k, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
         if theirs.dtype == np.uint32:
             assert np.array_equal(ours, theirs), k
@@ -266,3 +271,96 @@ def test_an_output_that_is_another_input_survives_in_place_stores() -> None:
     first_store = text.index("out.y0 =")
     assert text.index("= in.x1;") < first_store
     assert text.index("= in.x0;") < first_store
+
+
+# --- functions that generated code holds once ------------------------------------------------
+
+
+@once
+def halved(ops: Ops, x: Any) -> Any:
+    return x * 0.5
+
+
+@once
+def turned(ops: Ops, x: Any, u: Any) -> tuple[Any, ...]:
+    """Of two kinds; calls another; hands an argument back as it is."""
+    return halved(ops, x) + 1.0, u ^ ops.u32(5), x
+
+
+@once
+def entry(ops: Ops, table: Any, index: Any) -> tuple[Any, ...]:
+    """One number, in a tuple."""
+    return (ops.lookup(table, index),)
+
+
+def calling(ops: Ops, x: Any, y: Any, u: Any, v: Any, t: Any) -> tuple[Any, ...]:
+    first, second = turned(ops, x, u), turned(ops, y, v)
+    looked = entry(ops, t, ops.mulhi(u, ops.u32(TABLE)))
+    return (
+        first[0] * second[0],
+        halved(ops, first[0]) + halved(ops, 3.0),
+        second[2],
+        looked[0] - 1.0,
+        first[1],
+        second[1] + u,
+    )
+
+
+def test_a_function_marked_once_is_called() -> None:
+    program = program_of(calling, KINDS)
+    assert [helper.label for helper in program.helpers] == ["halved_f", "turned_fu", "entry_tu"]
+    calls = [line for line in program.lines if line.op == "call"]
+    assert len(calls) == 5  # turned and halved twice, entry once
+    assert numba_lines.helpers([program, program]).count("def halved_f(") == 1
+    assert print_cpp.helpers([program, program]).count("STEP real halved_f(") == 1
+
+
+def test_equal_calls_are_one_line_and_unused_ones_none() -> None:
+    def wasteful(ops: Ops, x: Any, u: Any) -> tuple[Any, ...]:
+        halved(ops, x * 3.0)
+        return turned(ops, x, u)[0], turned(ops, x, u)[1]
+
+    program = program_of(wasteful, "fu")
+    assert [line.op for line in program.lines] == ["call", "item", "item"]
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_numba_runs_what_is_called(precision: str) -> None:
+    inputs = operation_inputs(precision)
+    same_as_numpy(by_numba(calling, inputs, precision), inputs, precision, calling)
+
+
+@pytest.mark.needs("compiler")
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_cpp_runs_what_is_called(precision: str, tmp_path: Path) -> None:
+    inputs = operation_inputs(precision)
+    same_as_numpy(by_cpp(calling, inputs, precision, tmp_path), inputs, precision, calling)
+
+
+def test_a_called_function_uses_its_arguments_only() -> None:
+    def captured(ops: Ops, x: Any, y: Any) -> Any:
+        return ops.call(lambda ops, x: x * y, x)
+
+    def captured_line(ops: Ops, x: Any, y: Any) -> Any:
+        both = x + y
+        return ops.call(lambda ops, x: x * both, x)
+
+    with pytest.raises(TypeError, match="not among its arguments"):
+        traced(captured)
+    with pytest.raises(TypeError, match="outside the function"):
+        traced(captured_line)
+
+
+def test_two_functions_of_one_name_are_refused() -> None:
+    def scaled(by: float) -> Any:
+        def scale(ops: Ops, x: Any) -> Any:
+            return x * by
+
+        return once(scale)
+
+    same = program_of(lambda ops, x: (scaled(2.0)(ops, x), scaled(2.0)(ops, x + 1.0)), "f")
+    assert numba_lines.helpers([same]).count("def scale_f(") == 1
+    other = program_of(lambda ops, x: (scaled(2.0)(ops, x), scaled(3.0)(ops, x)), "f")
+    for write in (numba_lines.helpers, print_cpp.helpers):
+        with pytest.raises(TypeError, match="have the name scale: rename one"):
+            write([other])

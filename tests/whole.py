@@ -32,7 +32,7 @@ from stresscube_kernels.spec import (
 
 MINUTE = HOUR / 60
 WHOLE = Shape(
-    features=Features(*([True] * len(Features._fields))),
+    features=Features(*([True] * len(Features._fields)))._replace(isolated=False),
     regimes=2,
     correlation_regimes=2,
     funding_regimes=2,
@@ -44,6 +44,8 @@ WHOLE = Shape(
     tiers=3,
 )
 """The code of `random_full_job`."""
+ISOLATED = WHOLE._replace(features=WHOLE.features._replace(isolated=True))
+"""The same where each leg is margined alone."""
 
 
 def alone(regime: RegimeSpec, **rest: Any) -> MarketSpec:
@@ -157,7 +159,9 @@ def random_full_market(rng: np.random.Generator, step: float) -> MarketSpec:
     )  # fmt: skip
 
 
-def random_full_venue(rng: np.random.Generator, name: str, step: float) -> VenueSpec:
+def random_full_venue(
+    rng: np.random.Generator, name: str, step: float, margin_mode: str = "cross"
+) -> VenueSpec:
     """A venue with its own costs, latency, cap of funding, and tiers for each asset."""
 
     def tiers() -> tuple[tuple[float, float], ...]:
@@ -175,6 +179,10 @@ def random_full_venue(rng: np.random.Generator, name: str, step: float) -> Venue
         liquidation_fee=float(rng.uniform(0.0, 0.02)),
         maintenance_tiers_b=tiers() if rng.random() < 0.5 else None,
         funding_cap=float(rng.choice([NEVER, 0.001])),
+        margin_mode=margin_mode,
+        after_leg_death=str(rng.choice(["close", "hold"]))
+        if margin_mode == "isolated"
+        else "close",
     )
 
 
@@ -204,12 +212,13 @@ def random_full_policy(
 def random_full_job(rng: np.random.Generator, **run: Any) -> Job:
     """A job with a random number for everything, rough enough that some accounts die.
 
-    It fits the shape WHOLE.
+    It fits the shape WHOLE, or with margin_mode "isolated" the shape ISOLATED.
     """
     step = run.pop("step", HOUR)
+    mode = run.pop("margin_mode", "cross")
     policies, steps = int(run.pop("policies", 20)), int(run.pop("steps", 60))
     market = random_full_market(rng, step)
-    venues = random_full_venue(rng, "v0", step), random_full_venue(rng, "v1", step)
+    venues = tuple(random_full_venue(rng, name, step, mode) for name in ("v0", "v1"))
     made = tuple(random_full_policy(rng, venues, step) for _ in range(policies))
     return Job(market, made, SimulationSpec(steps, step, int(rng.integers(2**63)), **run))
 

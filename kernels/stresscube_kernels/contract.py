@@ -56,6 +56,7 @@ class Venue(NamedTuple):
     latency_root: F  # sqrt(latency * (1 - latency))
     liquidation_fee: F
     funding_cap: F
+    holds_survivor: F  # 1: a leg that outlives the other is held to the end of the trade
     tiers: tuple[Tier, ...]
 
 
@@ -92,6 +93,8 @@ class Account(NamedTuple):
     notional_a: F  # signed
     notional_b: F
     equity: F
+    equity_a: F  # leg a's part of it, and leg b's, under isolated margin
+    equity_b: F
     alive: F  # 1 until liquidation
     direction: F  # 1: long a and short b, -1: the reverse
     bias: F  # 1: the long leg is favoured, -1: the short leg, 0: none
@@ -100,6 +103,9 @@ class Account(NamedTuple):
     next_rebalance: F  # number of the step at whose start the interval is due
     opened_equity: F  # equity when the trade was opened, before its costs
     kept: F  # what a liquidation left
+    rest: F  # notional of the leg that outlived the other, while it is still held
+    rest_equity: F  # what stands in that leg's account
+    rest_is_b: F  # 1 if it is leg b
     liquidated_at: F  # number of the step, from 1; 0 while it never happened
     pnl_a: F
     pnl_b: F
@@ -324,6 +330,7 @@ class Features(NamedTuple):
     to_leverage: bool = False
     nets: bool = False
     correlated_premiums: bool = False
+    isolated: bool = False  # each leg in a margin account of its own
 
 
 class Shape(NamedTuple):

@@ -46,7 +46,8 @@ def acts(
 ) -> Any:
     """Whether the account does anything at the start of this step (b)."""
     intent = intend(ops, features, account, now, tick, policy)
-    return intent.opens | intent.closes | intent.rebalances | intent.turned
+    does = intent.opens | intent.closes | intent.rebalances | intent.turned
+    return does | (ops.fabs(account.rest) > 0.0) if features.isolated else does
 
 
 def decide(
@@ -72,11 +73,20 @@ def decide(
         leg_b = ops.where(only_closes, -account.notional_b, leg_b)
         until = ops.where(only_closes, 0.0, until)
     account = account._replace(until=until, direction=intent.direction, bias=intent.bias)
+    if features.isolated:
+        account = share_out(ops, account, moves & resized, hedge)
     if features.interval:
         restarts = opens | (intent.clock & intent.rebalances)
         due_at = ops.where(restarts, now + policy.rebalance_interval, account.next_rebalance)
         account = account._replace(next_rebalance=due_at)
     return account, Order(leg_a, leg_b, opens, intent.closes, intent.rebalances)
+
+
+def share_out(ops: Ops, account: Account, sized: Any, hedge: Hedge) -> Account:
+    """Share equity out among the legs, by notional, where the position is sized anew."""
+    equity_a = ops.where(sized, account.equity * hedge.share, account.equity_a)
+    equity_b = ops.where(sized, account.equity - equity_a, account.equity_b)
+    return account._replace(equity_a=equity_a, equity_b=equity_b)
 
 
 def intend(

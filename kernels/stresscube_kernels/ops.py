@@ -8,7 +8,9 @@ runs under numpy (here), a tracer (`trace.py`) or any array library that offers 
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
@@ -60,6 +62,29 @@ class Ops(Protocol):
         """The entry (f) of a table (t) at an unsigned index, which must be inside it."""
         ...
 
+    def call(self, function: Callable[..., Any], *operands: Any) -> Any:
+        """function(ops, *operands), as one function of generated code: see `once`."""
+        ...
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def once(function: Callable[Concatenate[Ops, _P], _R]) -> Callable[Concatenate[Ops, _P], _R]:
+    """Let generated code hold a function of numbers once, where it would repeat its lines.
+
+    The meaning and the machine code stay the same, because compilers put its lines back where it
+    is called; but they read them once. It takes ops and numbers (no records), by position, and
+    returns a number or a tuple of numbers.
+    """
+
+    @wraps(function)
+    def called(ops: Ops, *operands: _P.args, **named: _P.kwargs) -> _R:
+        return ops.call(function, *operands, **named)
+
+    return called
+
 
 class NumpyOps:
     """The oracle's operations, on arrays of one real dtype."""
@@ -101,3 +126,6 @@ class NumpyOps:
 
     def lookup(self, table: Any, index: Any) -> Any:
         return table[np.asarray(index)]
+
+    def call(self, function: Callable[..., Any], *operands: Any) -> Any:
+        return function(self, *operands)

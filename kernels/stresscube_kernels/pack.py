@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import contract
-from .margin import tiered
+from .margin import margin
 from .ops import NumpyOps
 from .rules import rules_of
 from .spec import (
@@ -106,8 +106,8 @@ def _venue(venue: VenueSpec, simulation: SimulationSpec, tiers: int, leg: int) -
     latency = venue.latency / simulation.step
     if not 0.0 <= latency <= 1.0:
         raise ValueError(f"venue {venue.name}: latency must be at most one step")
-    branches = margin_branches(leg_tiers(venue, leg), simulation.capital)
-    branches += [branches[-1]] * (tiers - len(branches))
+    branches = _leg_branches(venue, leg, simulation)
+    branches += branches[-1:] * (tiers - len(branches))
     return contract.Venue(
         taker_fee=venue.taker_fee,
         slippage=venue.slippage,
@@ -115,7 +115,8 @@ def _venue(venue: VenueSpec, simulation: SimulationSpec, tiers: int, leg: int) -
         latency_root=(latency * (1.0 - latency)) ** 0.5,
         liquidation_fee=venue.liquidation_fee,
         funding_cap=min(venue.funding_cap, NEVER_IN_A_KERNEL),
-        tiers=tuple(branches),
+        holds_survivor=float(venue.after_leg_death == "hold"),
+        tiers=branches,
     )
 
 
@@ -146,20 +147,42 @@ def effective_leverage(policy: PolicySpec) -> float:
 
 
 def opening_margin(policy: PolicySpec, simulation: SimulationSpec) -> float:
-    """Maintenance margin of the opening position over starting equity."""
+    """Maintenance margin of the opening position over the equity that is to cover it.
+
+    Under isolated margin of the leg that asks for more of its own.
+    """
     gross = effective_leverage(policy)
     share = 1.0 / (1.0 + plain_ratio(policy))
-    total = 0.0
-    sizes = (gross * share, gross * share * plain_ratio(policy))
-    for leg, (venue, notional) in enumerate(zip(_repeated(policy, 2), sizes, strict=True)):
-        branches = tuple(margin_branches(leg_tiers(venue, leg), simulation.capital))
-        total += float(tiered(NumpyOps(), branches, notional)[0])
-    return total
+    shares = (share, share * plain_ratio(policy))
+    required = [
+        float(margin(NumpyOps(), _leg_branches(venue, leg, simulation), gross * part).required)
+        for leg, (venue, part) in enumerate(zip(_repeated(policy, 2), shares, strict=True))
+    ]
+    if policy.venues[0].margin_mode == "cross":
+        return sum(required)
+    return max(need / part for need, part in zip(required, shares, strict=True) if part > 0.0)
+
+
+def _leg_branches(
+    venue: VenueSpec, leg: int, simulation: SimulationSpec
+) -> tuple[contract.Tier, ...]:
+    return tuple(margin_branches(leg_tiers(venue, leg), simulation.capital))
 
 
 def feasible(policy: PolicySpec, simulation: SimulationSpec) -> bool:
     """Whether the opening position leaves equity above its maintenance margin."""
     return opening_margin(policy, simulation) < 1.0
+
+
+def is_isolated(policies: Sequence[PolicySpec]) -> bool:
+    """Whether the policies' venues margin each leg alone.
+
+    Raises ValueError if some do and others do not: they need different code.
+    """
+    modes = {venue.margin_mode for policy in policies for venue in policy.venues}
+    if len(modes) > 1:
+        raise ValueError("policies of one job have one margin mode, not both")
+    return modes == {"isolated"}
 
 
 def shape_of(
@@ -260,6 +283,7 @@ def _features(
         by_equity=any(policy.drift_measure == "equity" for policy in policies),
         to_leverage=any(policy.rebalance_to == "leverage" for policy in policies),
         nets=any(policy.roll == "net" for policy in policies),
+        isolated=is_isolated(policies),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .contract import Draw
-from .ops import Ops
+from .ops import Ops, once
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -51,5 +51,12 @@ def philox(ops: Ops, counter: tuple[Any, Any, Any, Any], key: tuple[Any, Any]) -
 
 def words(ops: Ops, draw: Draw, block: int) -> tuple[Any, ...]:
     """The four words of one block of this path and step."""
-    counter = (draw.path, draw.step, ops.u32(block), ops.u32(0))
-    return philox(ops, counter, (draw.key_0, draw.key_1))
+    return block_words(ops, draw.path, draw.step, ops.u32(block), draw.key_0, draw.key_1)
+
+
+@once
+def block_words(
+    ops: Ops, path: Any, step: Any, block: Any, key_0: Any, key_1: Any
+) -> tuple[Any, ...]:
+    """The four words of a block."""
+    return philox(ops, (path, step, block, ops.u32(0)), (key_0, key_1))

@@ -7,15 +7,15 @@ assignments is headed by the Python line that it comes from.
 from __future__ import annotations
 
 import linecache
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from . import contract
+from .lines import Constant, Helper, Input, Line, Operand, Program, item, printed
 from .programs import Programs, market_places
-from .trace import Constant, Input, Line, Operand, Program
 
 NATIVE = Path(__file__).parent / "native"
-TYPES = {"f": "real", "u": "uint32_t", "b": "mask", "t": "const real *"}
+TYPES = {"f": "real", "u": "uint32_t", "b": "mask", "t": "const real *", "r": "auto"}
 
 BUILD = {
     "host.cpp": "c++ -std=c++17 -O3 -march=native -ffast-math -shared -fPIC",
@@ -102,6 +102,7 @@ def steps(programs: Programs) -> str:
     for name, fields in records.items():
         parts += [_struct(name, fields), _size(name, fields), _load(name, fields)]
         parts.append(_store(f"store_{name.lower()}", name, [f for f, _ in fields]))
+    parts.append(helpers(programs.all))
     parts += [
         _function(
             "start_market", programs.market_start, ["State &state", _in("Market"), _in("Draw")]
@@ -218,14 +219,7 @@ _WORDS = {
 
 def _function(name: str, program: Program, parameters: Sequence[str]) -> str:
     """One step; outputs are stored last, so records may be read and written in place."""
-    body: list[str] = []
-    source: tuple[str, int] | None = None
-    for line in program.lines:
-        if line.source != source:
-            source = line.source
-            body.append(f"  // {_quote(*source)}")
-        value = _FORMATS[line.op].format(*(operand(o) for o in line.operands))
-        body.append(f"  const {TYPES[line.kind]} v{line.number} = {value};")
+    body = _assignments(program)
     stores: list[str] = []
     for k, (target, value) in enumerate(program.outputs):
         if isinstance(value, Input) and value.name != target:  # it may be overwritten below
@@ -237,6 +231,48 @@ def _function(name: str, program: Program, parameters: Sequence[str]) -> str:
     joined = "\n".join(body)
     words = f"// {_WORDS[name]}\n" if name in _WORDS else ""
     return words + f"STEP void {name}({', '.join(parameters)}) {{\n{joined}\n}}\n"
+
+
+def _assignments(program: Program) -> list[str]:
+    body: list[str] = []
+    source: tuple[str, int] | None = None
+    for line in program.lines:
+        if line.source != source:
+            source = line.source
+            body.append(f"  // {_quote(*source)}")
+        body.append(f"  const {TYPES[line.kind]} v{line.number} = {_expression(line)};")
+    return body
+
+
+def _expression(line: Line) -> str:
+    first, *rest = map(operand, line.operands)
+    if line.op == "call":
+        return f"{first}({', '.join(rest)})"
+    if line.op == "item":
+        return f"{first}.y{item(line)}"
+    return _FORMATS[line.op].format(first, *rest)
+
+
+def helpers(programs: Iterable[Program]) -> str:
+    """The functions that programs call, each once.
+
+    Raises TypeError if two have the same name and kinds.
+    """
+    return "\n".join(printed(programs, _helper).values())
+
+
+def _helper(helper: Helper) -> str:
+    """A function of its own; several outputs are a record."""
+    outputs = helper.program.outputs
+    kind = TYPES[outputs[0][1].kind]
+    record, result = "", ", ".join(operand(value) for _, value in outputs)
+    if helper.many:
+        kind = f"{helper.label}_result"
+        record = _struct(kind, [(name, value.kind) for name, value in outputs])
+        result = f"{{{result}}}"
+    parameters = ", ".join(f"{TYPES[of]} x{k}" for k, of in enumerate(helper.kinds))
+    body = "\n".join([*_assignments(helper.program), f"  return {result};"])
+    return f"{record}STEP {kind} {helper.label}({parameters}) {{\n{body}\n}}\n"
 
 
 def _quote(file: str, number: int) -> str:
@@ -251,6 +287,8 @@ def operand(value: Operand) -> str:
         return f"v{value.number}"
     if isinstance(value, Input):
         return value.name
+    if isinstance(value, Helper):
+        return value.label
     assert isinstance(value, Constant)
     if value.kind == "f":
         return f"real({value.value!r})"

@@ -37,6 +37,15 @@ class Programs:
     policy_fields: tuple[str, ...]
     account_fields: tuple[str, ...]
 
+    @property
+    def all(self) -> tuple[Program, ...]:
+        """Every traced function."""
+        made = (
+            self.market_start, self.market_step, self.policy_open, self.policy_step,
+            self.policy_idle, self.policy_close,
+        )  # fmt: skip
+        return tuple(program for program in made if program is not None)
+
 
 def market_template(shape: contract.Shape) -> contract.Market:
     """A market record of this shape; only its structure and the leaves' dtypes mean anything."""

@@ -32,6 +32,7 @@ def pair_policy(shape: contract.Shape) -> contract.Policy:
         latency_root=0.0,
         liquidation_fee=0.0,
         funding_cap=0.0,
+        holds_survivor=0.0,
         tiers=(contract.Tier(0.0, 0.0),) * shape.tiers,
     )
     return contract.Policy(

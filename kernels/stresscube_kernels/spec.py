@@ -152,6 +152,7 @@ class VenueSpec:
     latency: years from decision to fill. maintenance_tiers: (notional floor in quote
     currency, maintenance margin rate), ascending, the first floor 0; of leg b, where they differ,
     maintenance_tiers_b. funding_cap: of the rate per interval. margin_mode: "cross" or "isolated".
+    after_leg_death, under isolated margin: "close" or "hold" the leg that outlives the other.
     """
 
     name: str
@@ -164,6 +165,7 @@ class VenueSpec:
     maintenance_tiers_b: tuple[tuple[float, float], ...] | None = None
     funding_cap: float = NEVER
     margin_mode: str = "cross"
+    after_leg_death: str = "close"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .ops import Ops
+from .ops import Ops, once
 
 LN2 = 0.6931471805599453
 
@@ -65,11 +65,13 @@ def log(ops: Ops, x: Any) -> Any:
     return k * LN2 + (f + f * f * (f * tail - 0.5))
 
 
+@once
 def exponential(ops: Ops, word: Any) -> Any:
     """An Exp(1) variate from one word: -log of (word + 1/2) / 2^32."""
     return -log(ops, (ops.u2f(word) + 0.5) * 2.0**-32)
 
 
+@once
 def normal(ops: Ops, word: Any) -> Any:
     """A standard normal from one word: 31 bits of tail probability and a sign; |z| up to 6.3.
 
@@ -85,6 +87,7 @@ def normal(ops: Ops, word: Any) -> Any:
     return ops.where(word < ops.u32(0x80000000), magnitude, -magnitude)
 
 
+@once
 def expm1(ops: Ops, x: Any) -> Any:
     """e^x - 1 without cancellation, for |x| up to about 4 (relative error below 1e-6).
 

@@ -7,98 +7,17 @@ outputs need. Printers then write them in a language.
 
 from __future__ import annotations
 
-import math
-import operator
+import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
-KINDS = ("f", "u", "b", "t")  # real, unsigned 32-bit, boolean, table of reals
-MASK = 0xFFFFFFFF
+from .fold import fold
+from .lines import MASK, Constant, Helper, Input, Line, Operand, Program
+
 _HERE = (__file__, str(Path(__file__).with_name("ops.py")))
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A literal operand."""
-
-    kind: str
-    value: float | int | bool
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """An operand that the caller of the generated code supplies."""
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One assignment: `v<number> = op(operands)`; source is the Python line it comes from,
-    (file, number)."""
-
-    kind: str
-    number: int
-    op: str
-    operands: tuple[Operand, ...]
-    source: tuple[str, int]
-
-
-Operand = Constant | Input | Line
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A traced step: the lines, in order, and the operand behind each output name."""
-
-    lines: tuple[Line, ...]
-    outputs: tuple[tuple[str, Operand], ...]
-
-    @property
-    def inputs(self) -> list[Input]:
-        """The inputs that are read, in order of first use."""
-        seen: dict[Input, None] = {}
-        operands = [o for line in self.lines for o in line.operands]
-        for operand in [*operands, *(o for _, o in self.outputs)]:
-            if isinstance(operand, Input):
-                seen[operand] = None
-        return list(seen)
-
-
-_FLOAT: dict[str, Callable[[Any, Any], Any]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-}
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-}
-_UNSIGNED: dict[str, Callable[[int, int], int]] = {
-    "uadd": lambda x, y: (x + y) & MASK,
-    "usub": lambda x, y: (x - y) & MASK,
-    "umul": lambda x, y: (x * y) & MASK,
-    "uxor": operator.xor,
-    "uand": operator.and_,
-    "uor": operator.or_,
-    "ushl": lambda x, y: (x << y) & MASK,
-    "ushr": operator.rshift,
-    "mulhi": lambda x, y: (x * y) >> 32,
-}
-_REAL: dict[str, Callable[..., Any]] = {
-    "neg": operator.neg,
-    "fabs": abs,
-    "fmin": min,
-    "fmax": max,
-    "sqrt": math.sqrt,
-}
 
 
 class Graph:
@@ -106,16 +25,20 @@ class Graph:
 
     def __init__(self) -> None:
         self._lines: dict[tuple[Any, ...], Line] = {}
+        self._own: set[int] = set()
 
     def emit(self, kind: str, op: str, *operands: Operand) -> Symbol:
         """The symbol of an operation: folded, found again, or a new line."""
-        folded = _fold(op, operands)
+        if any(isinstance(o, Line) and id(o) not in self._own for o in operands):
+            raise TypeError(f"{op} of a value from outside the function that is being traced")
+        folded = fold(op, operands)
         if folded is not None:
             return Symbol(self, folded)
         key = (kind, op, tuple(id(o) if isinstance(o, Line) else o for o in operands))
         if key not in self._lines:
-            number = len(self._lines)
-            self._lines[key] = Line(kind, number, op, operands, _source())
+            line = Line(kind, len(self._lines), op, operands, _source())
+            self._lines[key] = line
+            self._own.add(id(line))
         return Symbol(self, self._lines[key])
 
     def needed(self, outputs: Iterable[Operand]) -> tuple[Line, ...]:
@@ -135,72 +58,6 @@ def _source() -> tuple[str, int]:
     while frame.f_back and frame.f_code.co_filename in _HERE:
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
-
-
-def _fold(op: str, operands: tuple[Operand, ...]) -> Operand | None:
-    """What an operation comes to without running it, if that is plain."""
-    constants = [o.value if isinstance(o, Constant) else None for o in operands]
-    known: list[Any] = [c for c in constants if c is not None]
-    if len(known) == len(constants) and (value := _evaluate(op, known)) is not None:
-        return value
-    return _simplify(op, operands, constants)
-
-
-def _evaluate(op: str, known: list[Any]) -> Operand | None:
-    """An operation on constants."""
-    if op in _FLOAT:
-        return Constant("f", _FLOAT[op](*known))
-    if op in _REAL:
-        return Constant("f", _REAL[op](*known))
-    if op in _UNSIGNED:
-        return Constant("u", _UNSIGNED[op](*known))
-    if op in _COMPARE:
-        return Constant("b", _COMPARE[op](*known))
-    if op == "not":
-        return Constant("b", not known[0])
-    return None
-
-
-def _simplify(op: str, operands: tuple[Operand, ...], constants: list[Any]) -> Operand | None:
-    """x + 0, x * 1, x * 0 (no infinity or NaN enters a kernel) and choices already made."""
-    first, last = operands[0], operands[-1]
-    head, tail = constants[0], constants[-1]
-    zero = Constant("f", 0.0)
-    result: Operand | None = None
-    match op:
-        case "add" | "sub" if tail == 0.0:
-            result = first
-        case "add" if head == 0.0:
-            result = last
-        case "mul" if head == 0.0 or tail == 0.0:
-            result = zero
-        case "mul" if head == 1.0:
-            result = last
-        case "mul" | "div" if tail == 1.0:
-            result = first
-        case "div" if head == 0.0:
-            result = zero
-        case "where" if head is not None:
-            result = operands[1] if head else last
-        case "where" if operands[1] == last:
-            result = last
-        case "and" if head is not None or tail is not None:
-            result = _and(operands, constants)
-        case "or" if head is not None or tail is not None:
-            result = _or(operands, constants)
-        case _:
-            pass
-    return result
-
-
-def _and(operands: tuple[Operand, ...], constants: list[Any]) -> Operand:
-    known, other = (0, 1) if constants[0] is not None else (1, 0)
-    return operands[other] if constants[known] else Constant("b", value=False)
-
-
-def _or(operands: tuple[Operand, ...], constants: list[Any]) -> Operand:
-    known, other = (0, 1) if constants[0] is not None else (1, 0)
-    return Constant("b", value=True) if constants[known] else operands[other]
 
 
 class Symbol:
@@ -369,6 +226,18 @@ class TraceOps:
     def lookup(self, table: Any, index: Any) -> Any:
         return self.graph.emit("f", "lookup", operand_of(table, "t"), operand_of(index, "u"))
 
+    def call(self, function: Callable[..., Any], *operands: Any) -> Any:
+        given = [v.operand if isinstance(v, Symbol) else literal(v) for v in operands]
+        called = helper_of(function, "".join(operand.kind for operand in given))
+        made = self.graph.emit(called.kind, "call", called, *given)
+        if not called.many:
+            return made
+        parts = enumerate(called.program.outputs)
+        return tuple(
+            self.graph.emit(value.kind, "item", made.operand, Constant("u", k))
+            for k, (_, value) in parts
+        )
+
 
 def trace(build: Callable[[TraceOps, Callable[[str, str], Symbol]], dict[str, Any]]) -> Program:
     """Record what `build(ops, declare)` computes; it returns its outputs by name.
@@ -385,3 +254,24 @@ def trace(build: Callable[[TraceOps, Callable[[str, str], Symbol]], dict[str, An
         for name, value in build(TraceOps(graph), declare).items()
     )
     return Program(graph.needed(operand for _, operand in outputs), outputs)
+
+
+@lru_cache(maxsize=256)
+def helper_of(function: Callable[..., Any], kinds: str) -> Helper:
+    """The trace of `function(ops, *numbers)`, which returns a number or a tuple of them.
+
+    Raises TypeError if it uses a step's value that is not among its arguments.
+    """
+    names = [f"x{k}" for k in range(len(kinds))]
+    name = re.sub(r"\W", "", function.__name__).strip("_")
+    found: list[Any] = []
+
+    def build(ops: TraceOps, declare: Callable[[str, str], Symbol]) -> dict[str, Any]:
+        found.append(function(ops, *map(declare, names, kinds)))
+        made = cast("tuple[Any, ...]", found[0] if type(found[0]) is tuple else (found[0],))
+        return {f"y{k}": value for k, value in enumerate(made)}
+
+    program = trace(build)
+    if foreign := {i.name for i in program.inputs} - set(names):
+        raise TypeError(f"{name} uses what is not among its arguments: {', '.join(foreign)}")
+    return Helper(name, kinds, program, type(found[0]) is tuple)

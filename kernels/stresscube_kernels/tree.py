@@ -45,3 +45,9 @@ def like(template: Any, parts: list[Any]) -> Any:
     """A record or tuple of the template's type from its children."""
     made = cast("Callable[..., Any]", type(template))
     return made(*parts) if hasattr(template, "_fields") else made(parts)
+
+
+def combine(make: Callable[..., Any], *records: Record) -> Record:
+    """A record whose leaves are `make` of the leaves at the same place in records of one shape."""
+    columns = zip(*(values(record) for record in records), strict=True)
+    return rebuild(records[0], (make(*column) for column in columns))

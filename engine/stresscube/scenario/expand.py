@@ -228,6 +228,7 @@ def _venue(venue: Venue, assets: tuple[str, str]) -> VenueSpec:
         maintenance_tiers_b=tiers[1] if tiers[1] != tiers[0] else None,
         funding_cap=venue.funding_cap,
         margin_mode=venue.margin_mode,
+        after_leg_death=venue.after_leg_death,
     )
 
 

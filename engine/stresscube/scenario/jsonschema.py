@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 from stresscube.scenario.grammar import Key, children
-from stresscube.scenario.later import limited
 from stresscube.scenario.leaf import Leaf
 from stresscube.scenario.leaves import Duration, Real
 from stresscube.scenario.sweep import MOST_VALUES
@@ -54,7 +53,7 @@ def described(entry: Key) -> str:
     unit = "" if entry.leaf.unit in ("", "1", "h") else f" Unit: {entry.leaf.unit}."
     allowed = entry.leaf.allowed
     rule = "" if allowed == "text" else f" Must be {allowed}."
-    return f"{text}{unit}{rule}{f' {limit}' if (limit := limited(entry.pattern)) else ''}"
+    return f"{text}{unit}{rule}"
 
 
 def default_of(entry: Key) -> Any:

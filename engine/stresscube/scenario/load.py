@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from stresscube.scenario import checks, later, overrides, sweep
+from stresscube.scenario import checks, overrides, sweep
 from stresscube.scenario.faults import Fault, Problem, ScenarioError
 from stresscube.scenario.grammar import lookup, touches
 from stresscube.scenario.mend import mended
@@ -43,7 +43,7 @@ def _scenario(text: str, source: str, texts: tuple[str, ...]) -> Scenario:
     idle: list[Fault] = []
     if document is not None:
         found = sweep.parse(raw.get("sweep", {}), document)
-        crossed = [*later.refusals(document, raw), *checks.problems(document), *found.problems]
+        crossed = [*checks.problems(document), *found.problems]
         problems += [problem for problem in crossed if not _spoilt(problem, bad)]
         values = found.values
         idle = overrides.unused(raw, changed, found.places)

@@ -13,7 +13,6 @@ from pathlib import Path
 from stresscube.scenario.faults import toml
 from stresscube.scenario.grammar import Key, children, keys
 from stresscube.scenario.jsonschema import default_of, json_schema
-from stresscube.scenario.later import limited
 
 BEGIN = "<!-- keys: written by stresscube.scenario.reference -->"
 END = "<!-- end of keys -->"
@@ -26,7 +25,7 @@ def reference() -> str:
     for entry in keys().values():
         if entry.model is not None:
             words = entry.info.description or ""
-            sections.append((_heading(entry), entry.pattern, f"{words} {limited(entry.pattern)}"))
+            sections.append((_heading(entry), entry.pattern, words))
     return "\n".join(_section(*section) for section in sections)
 
 
@@ -69,7 +68,7 @@ def _section(heading: str, pattern: str, words: str) -> str:
 def _row(entry: Key) -> str:
     assert entry.leaf is not None
     unit = {"": "–", "1": "1"}.get(entry.leaf.unit, entry.leaf.unit)
-    meaning = f"{entry.info.description} {limited(entry.pattern)}".strip()
+    meaning = entry.info.description or ""
     cells = [f"`{entry.word}`", meaning, unit, entry.leaf.allowed, _default(entry)]
     cells.append(f"`{toml(entry.example)}`")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,8 +1,7 @@
 """The grammar of a scenario file as frozen pydantic models.
 
 Durations are held in hours, "off", "horizon" and "forever" as infinity, everything else
-in the units that the descriptions name. A key that this version recognises but does not
-simulate yet stands here too: `later.py` refuses any use of it by name.
+in the units that the descriptions name.
 """
 
 from __future__ import annotations
@@ -298,8 +297,11 @@ class Venue(Table):
         math.inf, "Largest funding rate either way, per interval.", 0.003
     )
     margin_mode: Annotated[str, Choice(("cross", "isolated"))] = key(
-        "cross", "One account for both legs, or one each.", "cross"
+        "cross", "One margin account for both legs, or one each.", "isolated"
     )
     after_leg_death: Annotated[str, Choice(("close", "hold"))] = key(
-        "close", "What becomes of the other leg when one isolated leg is liquidated.", "close"
+        "close",
+        "Under isolated margin, what becomes of the other leg when one is liquidated: closed after "
+        "latency, or held to the end of the trade. Each leg's venue says it for its own leg.",
+        "hold",
     )

@@ -12,7 +12,6 @@ from stresscube.scenario import checks, combinations
 from stresscube.scenario.dotted import BadKey, Target, replaced, resolve
 from stresscube.scenario.faults import Problem, did_you_mean
 from stresscube.scenario.grammar import lookup
-from stresscube.scenario.later import refusal
 from stresscube.scenario.leaf import Wrong
 from stresscube.scenario.leaves import Duration, Real
 from stresscube.scenario.policy import Document
@@ -115,10 +114,7 @@ def _axis(
         except Wrong as wrong:
             problems += [Problem(here, text, value=value) for _, text in wrong.problems]
             continue
-        sentence = refusal(target.pattern, item)
-        if sentence is not None:
-            problems.append(Problem(here, sentence, value=value))
-        elif item in parsed:
+        if item in parsed:
             first = parsed.index(item)
             problems.append(
                 Problem(here, f"stands at {at}[{first}] already; each value once", value=value)

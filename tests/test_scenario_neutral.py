@@ -1,18 +1,15 @@
-"""The grammar's future: neutral values load, everything else is refused by name."""
+"""Every key of the grammar at a value that switches its feature off."""
 
 from __future__ import annotations
 
-import pytest
-
-from stresscube.scenario import ScenarioError, loads
+from stresscube.scenario import loads
 from stresscube.scenario.expand import market_spec, policy_spec, simulation_spec
-from stresscube.scenario.later import LATER
 from stresscube_kernels.contract import Features, Shape
 from stresscube_kernels.pack import shape_of
 
 NEUTRAL = """
 name = "btc-eth-hourly"
-description = "every key of the grammar, everything of the future switched off"
+description = "every key of the grammar, every feature switched off"
 
 [simulation]
 paths = 20000
@@ -106,9 +103,6 @@ venue = ["C"]
 roll = ["close"]
 """
 
-OTHER = {"venues[].margin_mode": '"isolated"', "venues[].after_leg_death": '"hold"'}
-"""A value that would switch each feature on."""
-
 
 def test_every_key_at_its_neutral_value_loads() -> None:
     assert loads(NEUTRAL).policy.roll == "close"
@@ -121,18 +115,3 @@ def test_neutral_values_leave_every_feature_out_of_the_code() -> None:
     assert shape == Shape(
         Features(interval=False), regimes=2, correlation_regimes=2, tiers=3, venues=1
     )
-
-
-def test_every_future_feature_is_refused_by_name() -> None:
-    for entry in LATER:
-        value = OTHER[entry.pattern]
-        key = entry.pattern.replace("venues[]", "venues.C")
-        with pytest.raises(ScenarioError) as caught:
-            loads(_without_sweep(NEUTRAL), overrides=[f"{key.removesuffix('[]')}={value}"])
-        (fault,) = (f for f in caught.value.faults if "not available in this version" in str(f))
-        assert entry.what in fault.sentence
-        assert fault.source == "--set"
-
-
-def _without_sweep(text: str) -> str:
-    return text.partition("[sweep]")[0]

@@ -1,0 +1,50 @@
+"""Cross margin: both legs stand in one account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .books import Fill, die, watch
+from .contract import Account, Features, Policy, Tick
+from .legs import legs
+from .margin import Balance, hold_leg, settle
+from .ops import Ops
+
+
+def hold(
+    ops: Ops,
+    features: Features,
+    account: Account,
+    filled: Fill,
+    now: Any,
+    tick: Tick,
+    policy: Policy,
+) -> Account:
+    """Hold the filled legs to the step's end: mark them, check their margin, pay funding.
+
+    Where the account is closed, position and equity go on as the shadow account.
+    """
+    leg_a, leg_b = legs(features, tick, policy, account.mark)
+    a, b = hold_leg(ops, leg_a, filled.leg_a.held), hold_leg(ops, leg_b, filled.leg_b.held)
+    equity = account.equity - filled.fees - filled.slippage
+    variance = a.weight * (a.weight * tick.variance_a + 2.0 * b.weight * tick.covariance)
+    required = a.end + b.end
+    balance = Balance(
+        living=account.alive > 0.5,
+        distance=equity - (a.start + b.start),
+        variance=variance + b.weight * b.weight * tick.variance_b,
+        equity=equity + (filled.leg_a.gain + filled.leg_b.gain),
+        required=required,
+        owed=a.owed + b.owed,
+        penalty=a.penalty + b.penalty,
+    )
+    found = settle(ops, features, tick, balance)
+    account = account._replace(
+        notional_a=a.notional,
+        notional_b=b.notional,
+        equity=found.equity,
+        mark=tick.mark_b if features.mark else account.mark,
+        funding=account.funding + found.paid,
+    )
+    account = die(ops, account, found, now)
+    return watch(ops, features, account, required - found.equity)
