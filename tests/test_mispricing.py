@@ -15,7 +15,7 @@ from stresscube_kernels import oracle
 from stresscube_kernels.moments import sd_mispricing
 from stresscube_kernels.pack import job_shape, pack_policies
 from stresscube_kernels.spec import Job, MarketSpec, MispricingSpec, SimulationSpec
-from whole import MINUTE, alone, calm, settle, simulated, spread_of
+from whole import MINUTE, alone, calm, free, settle, simulated, spread_of
 
 K = 4.5
 SD, HALF_LIFE = 0.002, 30 * MINUTE
@@ -151,6 +151,15 @@ def test_what_the_mispricing_earned() -> None:
     assert book["pnl_mispricing"] == pytest.approx(-0.02, abs=1e-15)
 
 
+def test_what_the_mispricing_earned_counts_the_part_before_the_fill() -> None:
+    """Filled half-way: leg b pays for half of its 3%, and the mispricing's 2% are counted whole."""
+    exchange = free(latency=0.5)
+    tape = tape_of({"return_b": 0.03, "mispricing": 0.02})
+    book = settle(tape, policy(1.0, 2.0, venues=(exchange,)), mispricing=True, latency=True)
+    assert book["pnl_b"] == pytest.approx(-0.015, abs=1e-15)
+    assert book["pnl_mispricing"] == pytest.approx(-0.02, abs=1e-15)
+
+
 def test_each_regime_has_its_own_half_life() -> None:
     """A component may differ by regime; one that a regime lacks does not move there."""
     with_two = replace(PAIR, mispricing=(OU, MispricingSpec(HALF_LIFE, SD)))
@@ -198,6 +207,20 @@ def test_a_spike_liquidates_by_its_mark() -> None:
     assert traded["final_equity"] == 0
     assert marked["liquidation_step"] == 0
     assert marked["final_equity"] == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_drawdown_may_pass_1_under_a_smoothed_mark() -> None:
+    """As above with a spike of 30% of which the mark takes nothing: equity at traded prices is
+    1 - 4 * .3 = -.2 for a step, and the account lives."""
+    exchange = venue(maintenance_tiers=((0.0, 0.01),))
+    spike = {"return_b": 0.3, "mispricing": 0.3, "mark_b": 1 / 1.3 - 1}
+    book = settle(
+        tape_of(spike, {"return_b": 1 / 1.3 - 1}), policy(1.0, 8.0, venues=(exchange,)),
+        mispricing=True, mark=True,
+    )  # fmt: skip
+    assert book["liquidation_step"] == 0
+    assert book["max_drawdown"] == pytest.approx(1.2, abs=1e-12)
+    assert book["final_equity"] == pytest.approx(1.0, abs=1e-12)
 
 
 def test_the_margin_at_a_mark_by_hand() -> None:
