@@ -24,8 +24,9 @@ import stresscube as sc
 from stresscube.plan import make_plan
 from stresscube.scenario import Scenario, loads
 from stresscube_kernels import cards, cpu, cuda
+from stresscube_kernels.cards import cupy
 from stresscube_kernels.contract import Outcome
-from stresscube_kernels.cuda_code import PER_THREAD, cupy, threads_for
+from stresscube_kernels.cuda_code import PER_THREAD, threads_for
 from stresscube_kernels.print_cpp import cuda_source
 from stresscube_kernels.programs import programs
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stresscube_kernels import cuda_code
+from stresscube_kernels.cards import cupy
 from stresscube_kernels.contract import Outcome, Shape, Tick
 from stresscube_kernels.cuda import CudaJob
-from stresscube_kernels.cuda_code import cupy
 from stresscube_kernels.rules import rules_of
 from stresscube_kernels.spec import Job
 from stresscube_kernels.tree import rebuild, values

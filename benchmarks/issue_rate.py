@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stresscube_kernels.cuda_code import cupy
+from stresscube_kernels.cards import cupy
 
 from . import nvrtc, sass
 

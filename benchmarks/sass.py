@@ -61,7 +61,7 @@ class Kernel:
 
 def measure(source: str, architecture: str) -> dict[str, Kernel]:
     """Every kernel of a CUDA source, by name."""
-    options = (*OPTIONS, "-ftz=true")  # as CuPy compiles it
+    options = (*OPTIONS, "-ftz=true", "--device-as-default-execution-space")  # as CuPy does it
     return kernels(nvrtc.disassemble(nvrtc.compile_cubin(source, architecture, options)))
 
 

@@ -816,6 +816,104 @@ CHAINS = (
     ),
 )
 
+CODE = '"my_rules.py:step"'
+PLACE = (
+    'must be a path from this file to a Python file, and a function in it, as in "my_rules.py:step"'
+)
+OWN = (
+    *(
+        one("leverage = 10", f"leverage = 10\nstep = {place}", f"policy.step = {place}: {PLACE}")
+        for place in ('"my_rules.py"', '"my_rules:step"', '"/my_rules.py:step"', '":step"', "3")
+    ),
+    one(
+        'assets = ["BTC", "ETH"]',
+        'assets = ["BTC", "ETH"]\nstep = "my_market.py"',
+        f'market.step = "my_market.py": {PLACE}',
+    ),
+    one(
+        "leverage = 10",
+        "leverage = 10\nparameters = { stop = 0.1 }",
+        "policy.parameters = { stop = 0.1 }: are for code, and there is none; add policy.step, or "
+        "leave them out",
+    ),
+    one(
+        "leverage = 10",
+        f"leverage = 10\nstep = {CODE}\nparameters = 3",
+        "policy.parameters = 3: must be a table of numbers and durations by name, as in "
+        '{ stop = 0.1, wait = "2h" }',
+    ),
+    one(
+        "leverage = 10",
+        f"leverage = 10\nstep = {CODE}\n"
+        'parameters = { "a b" = 1, x = true, y = "2m", z = inf, w = nan }',
+        "policy.parameters.a b = 1: must have a name of letters, digits and _, not beginning with "
+        "a digit",
+        'policy.parameters.x = true: must be a number or a duration such as "1min", not true or '
+        "false",
+        'policy.parameters.y = "2m": has the unknown unit "m"; for minutes write "min"',
+        "policy.parameters.z = inf: must be in [-1e+30, 1e+30]",
+        "policy.parameters.w = nan: must be a number in [-1e+30, 1e+30], not nan",
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        f"step = [{CODE}]",
+        f"sweep.step = [{CODE}]: is no axis, because a run has one piece of code; sweep its "
+        "parameters",
+    ),
+    one(
+        SWEPT,
+        f'"market.step" = [{CODE}]',
+        f"sweep.market.step = [{CODE}]: is no axis, because a run has one piece of code; sweep its "
+        "parameters",
+    ),
+    one(
+        SWEPT,
+        '"policy.parameters.stop" = [1, 2]',
+        'sweep.policy.parameters.stop = [1, 2]: there is no "stop" in [policy.parameters]; add it '
+        "there, with a value",
+    ),
+    one(
+        SWEPT,
+        '"policy.parameters.sotp" = [1, 2]\n"policy.parameters" = [1]\n'
+        '"policy.parameters.wait" = [3]',
+        'sweep.policy.parameters.sotp = [1, 2]: there is no "sotp" in [policy.parameters]; did you '
+        'mean "stop"?',
+        'sweep.policy.parameters = [1]: names the table [policy.parameters]; there are "stop", '
+        '"wait"',
+        'sweep.policy.parameters.wait[0] = 3: must be a duration such as "1min", "0s" allowed, in '
+        "quotes and with a unit",
+        more=(
+            (
+                "leverage = 10",
+                f'leverage = 10\nstep = {CODE}\nparameters = {{ stop = 0.1, wait = "2h" }}',
+            ),
+        ),
+    ),
+    one(
+        SWEPT,
+        '"policy.parameters.leverage" = [1, 2]',
+        'sweep.policy.parameters.leverage = [1, 2]: would share the dimension "leverage" with '
+        "sweep.leverage; rename the parameter, or sweep one of the two",
+        more=(("leverage = 10", f"leverage = 10\nstep = {CODE}\nparameters = {{ leverage = 1 }}"),),
+    ),
+    one(
+        "hedge_ratio = 1.0",
+        'hedge_ratio = "min-variance"\nsizing_correlation = 0.5',
+        'policy.hedge_ratio = "min-variance": is taken from the regimes, which market.step may '
+        "change; give a number",
+        "policy.sizing_correlation = 0.5: sizes by the regimes, which market.step may change; "
+        'write "off"',
+        more=(('assets = ["BTC", "ETH"]', f'assets = ["BTC", "ETH"]\nstep = {CODE}'),),
+    ),
+    one(
+        SWEPT,
+        'hedge_ratio = [1.0, "min-variance"]',
+        'sweep.hedge_ratio[1] = "min-variance": is taken from the regimes, which market.step may '
+        "change; give a number",
+        more=(('assets = ["BTC", "ETH"]', f'assets = ["BTC", "ETH"]\nstep = {CODE}'),),
+    ),
+)
+
 FILE = (
     one(
         'name = "base"',
@@ -850,5 +948,5 @@ FILE = (
 
 BROKEN = (
     *FILE, *SIMULATION, *MARKET, *EVENTS, *MISPRICING, *SPREADS, *FUNDED, *SHOCKS, *CHAINS, *VENUES,
-    *POLICY, *LEGS, *SWEEP,
+    *POLICY, *LEGS, *SWEEP, *OWN,
 )  # fmt: skip

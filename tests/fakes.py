@@ -130,9 +130,14 @@ class FakeBackend:
     before: Callable[[int], None] = lambda first_path: None
     prepared: list[Job] = field(default_factory=list)
 
-    def prepare(self, job: Job, threads: int, shape: Shape) -> FakePrepared:
+    def prepare(
+        self, job: Job, threads: int, shape: Shape, *, on_device: bool = False
+    ) -> FakePrepared:
         self.prepared.append(job)
         return FakePrepared(job, self.dtype, self.before)
+
+    def simulating(self, threads: int) -> int:
+        return threads
 
     def thread_bytes(self, policies: int, width: int) -> int:
         return 0
@@ -145,3 +150,6 @@ class FakeBackend:
 
     def active(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def bring(self, array: NDArray[Any]) -> Any:
+        return array

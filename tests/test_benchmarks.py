@@ -17,6 +17,7 @@ from stresscube_kernels.ops import NumpyOps
 from stresscube_kernels.pack import job_shape
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks/ is not installed
+cold = importlib.import_module("benchmarks.cold")
 command = importlib.import_module("benchmarks.__main__")
 contestants = importlib.import_module("benchmarks.contestants")
 record = importlib.import_module("benchmarks.record")
@@ -149,3 +150,10 @@ def test_lines_are_appended_with_machine_and_versions(
     assert first["versions"]["numba"]
     assert first.keys() >= {"date", "commit", "machine", "cores", "load", "system"}
     assert record.significant(123456.0) == 123500.0
+
+
+def test_what_is_compiled_is_short() -> None:
+    """The generator and the normals are written once; at every use, it would be 1,500 lines."""
+    found = cold.here("btc_eth_hourly")
+    assert found["seconds"] > 0.0
+    assert 100 < found["lines"]["market_step"] < 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emulator.fake_cupy import Machine, OutOfMemoryError, install
+from emulator.fake_cupy import Machine, install
 from emulator.module import LaunchError, build
+from emulator.pool import OUT_OF_MEMORY, CUDADriverError
 from markets import FULL, PLAIN, compiled, of, random_job
 from stresscube_kernels import cuda, cuda_code, oracle
 from stresscube_kernels.contract import Outcome, Shape, Tick
+from stresscube_kernels.cuda_memory import NoRoom
 from stresscube_kernels.oracle import Outcomes
 from stresscube_kernels.pack import feasible, pack_policies
 from stresscube_kernels.print_cpp import cuda_source
@@ -154,11 +157,11 @@ def test_batches_are_halved_when_memory_runs_out(monkeypatch: pytest.MonkeyPatch
     plenty = install(Machine(), monkeypatch)
     whole = bits(ran(job, paths=paths))
     assert batches(plenty) == [paths]
-    needed = plenty.most_used[0]
+    needed = plenty.pools[0].most_held
     tight = install(Machine(memory=needed * 9 // 20), monkeypatch)
     assert np.array_equal(bits(ran(job, paths=paths, paths_at_once=paths)), whole)
     assert batches(tight) == [50, 50, 50, 50]
-    assert tight.most_used[0] <= tight.memory
+    assert tight.pools[0].most_held <= tight.memory
 
 
 def batches(machine: Machine) -> list[int]:
@@ -168,8 +171,89 @@ def batches(machine: Machine) -> list[int]:
 
 def test_no_room_for_the_smallest_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     install(Machine(memory=2**19), monkeypatch)
-    with pytest.raises(OutOfMemoryError, match="out of memory"):
+    with pytest.raises(
+        NoRoom, match=r"card 0 is out of memory: \d\.\d MiB are needed for 32 paths"
+    ):
         cuda.prepare(example(FULL), shape=FULL).run(0, 200)
+
+
+def test_a_full_driver_is_out_of_memory_too(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes memory of its own for launches; work that is done again is told of once."""
+    job = example(FULL)
+    whole, told = bits(ran(job, paths=40)), list[int]()
+    prepared = cuda.prepare(job, shape=FULL, paths_at_once=8)
+    launch, faults = prepared.run_policies, [None, None, OUT_OF_MEMORY, None, OUT_OF_MEMORY]
+
+    def full(*args: Any) -> None:
+        status = faults.pop(0) if faults else None
+        if status is not None:
+            raise CUDADriverError(status)
+        launch(*args)
+
+    monkeypatch.setattr(cuda, "SMALLEST_BATCH", 4)
+    monkeypatch.setattr(prepared, "run_policies", full)
+    found = prepared.run(FIRST, 40, advance=told.append)
+    assert np.array_equal(bits(fetched(found)), whole)
+    assert batches(machine)[-10:] == [4] * 10
+    assert sum(told) == 40 * STEPS * POLICIES
+    monkeypatch.setattr(prepared, "run_policies", lambda *_: raising(CUDADriverError(719)))
+    with pytest.raises(CUDADriverError, match="719"):
+        prepared.run(FIRST, 40)
+    machine.drain()
+
+
+def raising(fault: Exception) -> None:
+    raise fault
+
+
+def test_small_arrays_do_not_pin_the_memory_of_large_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CuPy would cut them from what the last block gave back, and could not give that back."""
+    first, second = example(FULL), example(FULL, policies=40)
+    alone = install(Machine(), monkeypatch)
+    cuda.prepare(second, shape=FULL, paths_at_once=200).run(0, 200)
+
+    def one_after_the_other() -> list[int]:
+        """Batches of the second, on a card that just holds it."""
+        machine = install(Machine(memory=alone.pools[0].most_held + 1024), monkeypatch)
+        cuda.prepare(first, shape=FULL).run(0, 100)
+        assert machine.pools[0].free_bytes() > 0
+        machine.launches.clear()
+        cuda.prepare(second, shape=FULL, paths_at_once=200).run(0, 200)
+        return batches(machine)
+
+    assert one_after_the_other() == [200]
+    monkeypatch.setattr(cuda, "apart", nullcontext)
+    assert one_after_the_other() != [200]
+
+
+def test_outcomes_that_go_to_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bits, in batches, on a card that does not hold them."""
+    job = example(FULL)
+    install(Machine(), monkeypatch)
+    whole = ran(job, paths=400)
+    machine = install(Machine(memory=5 * 2**19), monkeypatch)
+    assert whole.per_policy.nbytes > machine.memory
+    made = cuda.prepare(job, shape=FULL, to_host=True).run(FIRST, 400)
+    assert isinstance(made.per_policy, np.ndarray)
+    assert isinstance(made.market, np.ndarray)
+    assert np.array_equal(bits(made), bits(whole))
+    assert len(batches(machine)) > 4
+    monkeypatch.setattr(cuda, "MOST_STAGED", 20 * len(Outcome._fields) * POLICIES * 4)
+    machine = install(Machine(), monkeypatch)
+    cuda.prepare(job, shape=FULL, to_host=True).run(FIRST, 100)
+    assert batches(machine) == [32, 32, 32, 4]  # the smallest batch, as 20 would be less
+
+
+def test_a_limit_of_cupys_pool_counts(machine: Machine) -> None:
+    """CUPY_GPU_MEMORY_LIMIT."""
+    job = example(FULL)
+    machine.pools[0].set_limit(3 * 2**20)
+    assert cuda.free_bytes(0) == 3 * 2**20
+    assert bits(ran(job, paths=100)).size
+    assert len(batches(machine)) > 1
+    assert machine.pools[0].total_bytes() <= 3 * 2**20
 
 
 def test_batches_are_planned_from_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +264,7 @@ def test_batches_are_planned_from_what_is_free(monkeypatch: pytest.MonkeyPatch) 
     sizes = batches(machine)
     assert sum(sizes) == 400
     assert len(sizes) > 2
-    assert 0.5 * machine.memory < machine.most_used[0] <= machine.memory
+    assert 0.5 * machine.memory < machine.pools[0].most_held <= machine.memory
 
 
 def test_stop_and_advance(machine: Machine) -> None:
@@ -195,6 +279,7 @@ def test_stop_and_advance(machine: Machine) -> None:
     with pytest.raises(Stopped):
         prepared.run(0, 80, stop=stop, advance=lambda steps: stop.set())
     assert len(batches(machine)) == 3  # the first is waited for before the third starts
+    machine.drain()
 
 
 def kernels_without_barrier(barrier: int) -> str:
@@ -241,6 +326,15 @@ def test_the_emulator_refuses_what_a_card_would() -> None:
     out = xp.empty(8, np.float32)
     with pytest.raises(LaunchError, match="outside"):
         raw((1,), (9,), (out, np.int32(9)))
+    early = Machine()
+    xp = early.module()
+    raw = xp.RawModule(code=source).get_function("some")
+    out = xp.empty(8, np.float32)
+    with xp.cuda.Stream(non_blocking=True):
+        raw((1,), (8,), (out, np.int32(8)))
+    del out
+    with pytest.raises(LaunchError, match="given back before"):
+        early.drain()
 
 
 def test_a_tick_is_whole_quads() -> None:

@@ -4,7 +4,7 @@ than benchmarks/results/sass.jsonl says. `python -m benchmarks.sass` rewrites th
 from __future__ import annotations
 
 import importlib
-import shutil
+import re
 import subprocess
 import sys
 from functools import lru_cache
@@ -12,20 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from stresscube.cli.app import app
 from stresscube_kernels.cuda_code import MOST_REGISTERS, PER_THREAD, THREADS
-from stresscube_kernels.print_cpp import cuda_source
+from stresscube_kernels.print_cpp import BUILD, cuda_source
 from stresscube_kernels.programs import programs
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks/ is not installed
 nvrtc = importlib.import_module("benchmarks.nvrtc")
 sass = importlib.import_module("benchmarks.sass")
 
-WARPS = {"float32": 12, "float64": 8}
-"""Of a multiprocessor, at least: three or two for each of its four schedulers."""
-SPILLING = {("cross_exchange", "float64", "market_run"): 64}
-"""Bytes of stack by name: in float64 the market of two mispricing components, tails and spikes does
-not fit 255 registers. It runs once a path and step, not once a policy."""
+WARPS = {
+    "policy_run": {"float32": 12, "float64": 8},
+    "market_run": {"float32": 16, "float64": 12},
+    "gather_outcomes": {"float32": 48, "float64": 48},
+}
+"""Of a multiprocessor, at least: a policy kernel leaves three or two for each of its schedulers."""
 SLACK = 0.02
 """What an instruction count may grow by, with the compiler that the file was made with."""
 LOOSE = 0.15
@@ -61,11 +64,9 @@ def test_everything_stays_in_registers(scenario: str, architecture: str, precisi
     kernels = choices[per_thread]
     assert set(kernels) == {"market_run", "policy_run", "gather_outcomes"}
     for name, kernel in kernels.items():
-        room = SPILLING.get((scenario, precision, name), 0)
-        assert kernel.stack <= room, name
-        assert kernel.spills <= room // 2, name
-    assert kernels["policy_run"].warps(THREADS) >= WARPS[precision]
-    assert kernels["market_run"].warps(THREADS) >= WARPS[precision]
+        assert kernel.stack == 0, name
+        assert kernel.spills == 0, name
+        assert kernel.warps(THREADS) >= WARPS[name][precision], name
 
 
 @pytest.mark.needs("nvrtc")
@@ -136,12 +137,23 @@ def test_a_mistake_shows_the_compilers_words() -> None:
 
 
 @pytest.mark.needs("nvcc")
-def test_nvcc_takes_the_same_text(tmp_path: Path) -> None:
-    """What `stresscube kernel` prints is one self-contained unit."""
-    nvcc = shutil.which("nvcc")
-    assert nvcc is not None
-    file = tmp_path / "kernel.cu"
-    file.write_text(cuda_source(programs(sass.scenario_shape("quickstart")), "float32"))
-    command = [nvcc, "-arch=sm_90", "-cubin", "-Werror", "all-warnings", "-o", str(tmp_path / "k")]
-    done = subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("scenario", sass.SCENARIOS)
+@pytest.mark.parametrize("precision", sass.PRECISIONS)
+def test_nvcc_takes_what_is_printed(scenario: str, precision: str, tmp_path: Path) -> None:
+    """`stresscube kernel` prints one self-contained unit, and the command that compiles it."""
+    file = sass.ROOT / "scenarios" / f"{scenario}.toml"
+    asked = ["--backend", "cuda", "--set", f"simulation.precision={precision}"]
+    printed = CliRunner().invoke(app, ["kernel", str(file), *asked])
+    assert printed.exit_code == 0, printed.output
+    assert printed.stdout.isascii()
+    (tmp_path / "kernel.cu").write_text(printed.stdout)
+    found = re.search(r"^// One self-contained unit: (nvcc .*)$", printed.stdout, re.MULTILINE)
+    assert found is not None
+    command = [*found[1].split(), "-Werror", "all-warnings", "kernel.cu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / "kernel.cubin").stat().st_size > 1000
+
+
+def test_the_documented_command_is_the_printed_one() -> None:
+    assert f"$ {BUILD['device.cu']} kernel.cu" in (sass.ROOT / "docs" / "gpu.md").read_text()

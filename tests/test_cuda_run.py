@@ -16,10 +16,10 @@ import stresscube as sc
 from emulator.fake_cupy import Machine, install
 from fakes import scenario
 from stresscube import backends, memory
-from stresscube.backends import CudaBackend, choose
+from stresscube.backends import Backend, CudaBackend, choose
 from stresscube.errors import StresscubeError
-from stresscube.plan import make_plan
-from stresscube_kernels import cards
+from stresscube.plan import Plan, make_plan
+from stresscube_kernels import cards, cuda
 from stresscube_kernels.cards import Card, CuPy, Driver
 
 pytestmark = pytest.mark.needs("compiler")
@@ -68,18 +68,28 @@ def test_a_cube_is_the_cpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_the_same_bits_on_the_card_and_through_the_host(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A block that does not fit the card goes to the host in batches, to memory or to disk."""
+    """A block that does not fit the card goes to the host in batches, to memory or to disk, and
+    comes back in chunks for its metrics, if those fit."""
     machine(monkeypatch)
     whole = summary(tmp_path / "whole", "cuda")
-    monkeypatch.setattr(CudaBackend, "keeps", lambda self, count: False)
-    same(summary(tmp_path / "host", "cuda"), whole)
-    same(summary(tmp_path / "disk", "cuda", memory=least()), whole)
-
-
-def least() -> int:
-    """The smallest memory that the run accepts, in bytes."""
     backend = choose("cuda")
     plan = make_plan(scenario(300, False, *SMALL), backend)
+    chunk = 3 * memory.FIELDS * 300 * 8
+    monkeypatch.setattr(memory, "DEVICE_CHUNK", 3 * 300)
+    monkeypatch.setattr(cuda, "staged_bytes", lambda *_: 0)
+    for most in (0, chunk + memory.SUMMARY_COLUMNS * 8 * 3 * 300):
+        monkeypatch.setattr(CudaBackend, "keeps", lambda self, count, most=most: count <= most)
+        share = memory.shares(plan, backend, 2**30, 2)
+        assert (share.spill, share.on_device, share.bring) == (False, False, most > 0)
+        same(summary(tmp_path / f"host {most}", "cuda"), whole)
+        size = least(plan, backend)
+        share = memory.shares(plan, backend, size, 2)
+        assert (share.spill, share.on_device, share.bring) == (True, False, most > 0)
+        same(summary(tmp_path / f"disk {most}", "cuda", memory=size), whole)
+
+
+def least(plan: Plan, backend: Backend) -> int:
+    """The smallest memory that a run accepts, in bytes."""
     for size in range(2**20, 2**28, 2**18):
         try:
             memory.shares(plan, backend, size, 2)
@@ -87,6 +97,20 @@ def least() -> int:
             continue
         return size
     raise AssertionError("no memory is enough")
+
+
+def test_several_cards_share_the_machines_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that go through it at the same time keep to --memory together."""
+    machine(monkeypatch, count=4)
+    plan = make_plan(scenario(50_000), "cpu")
+    monkeypatch.setattr(CudaBackend, "keeps", lambda self, count: False)
+    four, one = (CudaBackend(tuple(range(n)), "numpy", "card") for n in (4, 1))
+    assert len(plan.blocks) == 2
+    with pytest.raises(StresscubeError, match="is too little"):
+        memory.shares(plan, four, least(plan, one) * 2 - 2**19 - 1, 2)
+    both = memory.shares(plan, four, 2**29, 2)
+    assert both == memory.shares(plan, one, 2**28, 2)
+    assert both.threads == 1
 
 
 def test_all_cards_share_the_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -104,10 +128,10 @@ def test_a_fault_on_one_card_ends_the_run(monkeypatch: pytest.MonkeyPatch, tmp_p
     machine(monkeypatch, count=2)
     prepare = CudaBackend.prepare
 
-    def fails(self: CudaBackend, *args: Any) -> Any:
+    def fails(self: CudaBackend, *args: Any, **rest: Any) -> Any:
         if self.devices == (1,):
             raise RuntimeError("card 1 fell off the bus")
-        return prepare(self, *args)
+        return prepare(self, *args, **rest)
 
     monkeypatch.setattr(CudaBackend, "prepare", fails)
     two = CudaBackend((0, 1), "numpy", "card", block_policies=9)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from stresscube import doctor
+from emulator.fake_cupy import Machine, install
+from stresscube import backends, doctor
 from stresscube.cli.app import app
-from stresscube_kernels import cards
+from stresscube_kernels import cache, cards
 from stresscube_kernels.cards import Card, CuPy, Driver, NoDriver
 
 H100 = Card("NVIDIA H100", 80 * 2**30, (9, 0))
+V100 = Card("Tesla V100", 16 * 2**30, (7, 0))
 CUPY = {12: CuPy("cupy-cuda12x", "14.2.0", 12), 13: CuPy("cupy-cuda13x", "14.2.0", 13)}
 
 STUB = """
@@ -53,6 +57,11 @@ def machine(
     monkeypatch.setattr(cards, "installed", lambda: cupy)
 
 
+def starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let CuPy be one that works."""
+    install(Machine(cards=2), monkeypatch)
+
+
 def said() -> str:
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 0, done.output
@@ -81,6 +90,20 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
             "cupy-cuda13x is for CUDA 13, the driver for 12.4: pip uninstall cupy-cuda13x",
             "stresscube[cuda12]'",
         ),
+        (
+            Driver((13, 0), (V100,)),
+            CUPY[13],
+            "V100 is of compute capability 7.0, which CUDA 13 has left behind: "
+            "pip uninstall cupy-cuda13x, then pip install 'stresscube[cuda12]'",
+            "stresscube[cuda12]'",
+        ),
+        (Driver((13, 0), (V100,)), None, "CuPy is not installed", "stresscube[cuda12]'"),
+        (
+            Driver((13, 0), (H100,)),
+            CuPy("cupy-cuda13x", "13.6.0", 13),
+            "cupy-cuda13x 13.6.0 is too old",
+            "stresscube[cuda]'",
+        ),
     ],
 )
 def test_what_is_missing(
@@ -97,11 +120,49 @@ def test_what_is_missing(
 @pytest.mark.parametrize(("cuda", "cupy"), [(13, CUPY[13]), (12, CUPY[12]), (13, CUPY[12])])
 def test_everything_is_here(monkeypatch: pytest.MonkeyPatch, cuda: int, cupy: CuPy) -> None:
     machine(monkeypatch, Driver((cuda, 2), (H100, H100)), cupy)
+    starts(monkeypatch)
     assert cards.why_not() is None
     text = said()
     assert f"cuda ready NVIDIA driver for CUDA {cuda}.2" in text
     assert "card 1: NVIDIA H100, 80 GiB, compute capability 9.0" in text
     assert f"{cupy.package} 14.2.0" in text
+
+
+def test_a_cupy_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its own words, in one line; `auto` takes the processor then."""
+    machine(monkeypatch, Driver((13, 1), (H100,)), CUPY[13])
+    (tmp_path / "cupy.py").write_text(
+        'raise ImportError("""\n====\nFailed to import CuPy.\n\nOriginal error: no libnvrtc""")'
+    )
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    reason = "CuPy does not start (ImportError: Failed to import CuPy.)"
+    assert cards.why_not() == reason
+    assert backends.automatic() == (backends.CpuBackend(), reason)
+    finding = doctor.cuda_backend()
+    assert (finding.ready, finding.missing) == (False, reason)
+    assert finding.mend.startswith("pip install")
+
+
+def test_cupy_keeps_its_code_where_ours_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By itself it takes the home folder, and cannot be imported where that is read-only."""
+    starts(monkeypatch)
+    monkeypatch.setenv("CUPY_CACHE_DIR", "")  # so that it is set back at the end
+    monkeypatch.delenv("CUPY_CACHE_DIR")
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path)
+    assert cards.cupy().__name__ == "cupy"
+    assert os.environ["CUPY_CACHE_DIR"] == str(tmp_path / "cupy")
+    monkeypatch.setenv("CUPY_CACHE_DIR", "/elsewhere")
+    cards.cupy()
+    assert os.environ["CUPY_CACHE_DIR"] == "/elsewhere"
+
+
+def test_cards_that_are_used_together_are_alike() -> None:
+    """An old one first does not hinder, one of another kind stays out."""
+    driver = Driver((13, 1), (V100, H100, Card("NVIDIA L4", 24 * 2**30, (8, 9)), H100))
+    assert cards.usable(driver, CUPY[13]) == (1, 3)
+    assert cards.usable(driver, CUPY[12]) == (0,)
+    assert cards.usable(Driver((13, 1), (V100,)), CUPY[13]) == ()
 
 
 @pytest.mark.needs("compiler")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from stresscube.metrics import quantiles
 from stresscube.metrics.sample import Sample
@@ -69,6 +71,26 @@ def test_conditional_quantiles_use_the_chosen_only() -> None:
     assert np.isnan(found.error[1]).all()
     assert (found.value[2] == x[2, 7]).all()
     assert np.isnan(found.error[2]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_a_device_computes_for_all_rows_is_what_a_processor_does_row_by_row(
+    dtype: type[np.floating[Any]],
+) -> None:
+    """Equal values; errors to rounding, whose squares are differences of numbers of order 1."""
+    x = _normal(40, 500).astype(dtype)
+    rng = np.random.default_rng(5)
+    chosen = rng.random((40, 500)) < np.linspace(0.0, 1.0, 40)[:, None]
+    chosen[3] = np.arange(500) == 77
+    chosen[4] = np.isin(np.arange(500), (7, 8))
+    sample = Sample(np, {"final_equity": x}, 32)
+    expected = quantiles.quantiles_where(sample, x, chosen, PROBABILITIES)
+    found = quantiles.all_rows(np, special.betainc, x, chosen, PROBABILITIES)
+    np.testing.assert_array_equal(found.value, expected.value)
+    np.testing.assert_array_equal(np.isnan(found.error), np.isnan(expected.error))
+    np.testing.assert_allclose(found.error**2, expected.error**2, rtol=0.0, atol=1e-14)
+    assert np.isnan(found.value[0]).all()
+    assert (chosen.sum(axis=-1) > 1).sum() > 30
 
 
 def test_tail_of_a_normal() -> None:

@@ -284,7 +284,7 @@ class Slow(FakePrepared):
         return super().run(first_path, n_paths)
 
 class SlowBackend(FakeBackend):
-    def prepare(self, job, threads, shape):
+    def prepare(self, job, threads, shape, **rest):
         self.prepared.append(job)
         return Slow(job, self.dtype, self.before)
 
@@ -334,7 +334,7 @@ def test_a_run_outside_the_main_thread_works(tmp_path: Path) -> None:
 
 def test_a_backend_of_the_wrong_shape_is_not_believed(tmp_path: Path) -> None:
     class Wrong(FakeBackend):
-        def prepare(self, job: Any, threads: int, shape: Any) -> Any:
+        def prepare(self, job: Any, threads: int, shape: Any, **_: Any) -> Any:
             whole = super().prepare(job, threads, shape)
 
             class Half:

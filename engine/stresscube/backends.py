@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+from numpy.typing import NDArray
+
 from stresscube.errors import StresscubeError
 from stresscube_kernels import cards
 from stresscube_kernels.contract import Account, Outcome, Shape, Tick
@@ -71,8 +73,15 @@ class Backend(Protocol):
     def packages(self) -> tuple[str, ...]: ...
     @property
     def device(self) -> str: ...
-    def prepare(self, job: Job, threads: int, shape: Shape) -> Prepared:
-        """Compile code of this shape, or find it compiled, and pack the job's numbers."""
+    def prepare(self, job: Job, threads: int, shape: Shape, *, on_device: bool = False) -> Prepared:
+        """Compile code of this shape, or find it compiled, and pack the job's numbers.
+
+        on_device: outcomes stay on its device; else they come as numpy arrays.
+        """
+        ...
+
+    def simulating(self, threads: int) -> int:
+        """Return how many of so many threads simulate at the same time."""
         ...
 
     def thread_bytes(self, policies: int, width: int) -> int:
@@ -91,6 +100,10 @@ class Backend(Protocol):
         """Make its device the one that arrays are made and computed on."""
         ...
 
+    def bring(self, array: NDArray[Any]) -> Any:
+        """Return the array on its device."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CpuBackend:
@@ -105,10 +118,14 @@ class CpuBackend:
         """The processor's name."""
         return processor_name()
 
-    def prepare(self, job: Job, threads: int, shape: Shape) -> Prepared:
+    def prepare(self, job: Job, threads: int, shape: Shape, *, on_device: bool = False) -> Prepared:
         from stresscube_kernels import cpu
 
         return cpu.prepare(job, threads=threads, shape=shape)
+
+    def simulating(self, threads: int) -> int:
+        """All of them."""
+        return threads
 
     def thread_bytes(self, policies: int, width: int) -> int:
         """A group of paths: their tape, and accounts and outcomes (twice) of all policies."""
@@ -127,33 +144,44 @@ class CpuBackend:
     def active(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
+    def bring(self, array: NDArray[Any]) -> Any:
+        """Itself."""
+        return array
+
 
 @dataclass(frozen=True, slots=True)
 class CudaBackend:
     """NVIDIA cards. devices: their numbers; several take a block each at the same time.
 
-    package: CuPy's distribution.
+    package: CuPy's distribution. compiler: that of its compiler, "" where it is not a package.
     """
 
     devices: tuple[int, ...]
     package: str
     device: str
+    compiler: str = ""
     name: str = "cuda"
     block_policies: int = 4096
 
     @property
     def packages(self) -> tuple[str, ...]:
         """Whose versions determine the numbers."""
-        return ("numpy", self.package)
+        return ("numpy", self.package, *([self.compiler] if self.compiler else []))
 
-    def prepare(self, job: Job, threads: int, shape: Shape) -> Prepared:
+    def prepare(self, job: Job, threads: int, shape: Shape, *, on_device: bool = False) -> Prepared:
         from stresscube_kernels import cuda
 
-        return cuda.prepare(job, shape=shape, device=self.devices[0])
+        return cuda.prepare(job, shape=shape, device=self.devices[0], to_host=not on_device)
+
+    def simulating(self, threads: int) -> int:
+        """One: it feeds a card."""
+        return 1
 
     def thread_bytes(self, policies: int, width: int) -> int:
-        """Nothing on the host: batches are on the card."""
-        return 0
+        """A batch that comes from the card, before it has its place."""
+        from stresscube_kernels import cuda
+
+        return cuda.staged_bytes(policies, width)
 
     def workers(self) -> tuple[Backend, ...]:
         """Every card."""
@@ -161,14 +189,17 @@ class CudaBackend:
 
     def keeps(self, count: int) -> bool:
         """Two thirds of what is free on the fullest card; batches in flight have the rest."""
-        from stresscube_kernels import cuda
+        from stresscube_kernels import cuda_memory
 
-        return count <= min(cuda.free_bytes(number) for number in self.devices) * 2 // 3
+        return count <= min(map(cuda_memory.free_bytes, self.devices)) * 2 // 3
 
     def active(self) -> AbstractContextManager[Any]:
-        from stresscube_kernels import cuda
+        from stresscube_kernels import cuda_memory
 
-        return cuda.on_device(self.devices[0])
+        return cuda_memory.on_device(self.devices[0])
+
+    def bring(self, array: NDArray[Any]) -> Any:
+        return cards.cupy().asarray(array)
 
 
 def choose(backend: str | Backend) -> Backend:
@@ -197,11 +228,11 @@ def automatic() -> tuple[Backend, str]:
 
 
 def cuda_backend() -> CudaBackend:
-    """Return the backend of all cards that are alike: the first and those of its name."""
-    found, cupy = cards.driver().cards, cards.installed()
+    """Return the backend of all cards that are alike."""
+    driver, cupy = cards.driver(), cards.installed()
     assert cupy is not None
-    alike = tuple(n for n, card in enumerate(found) if card.name == found[0].name)
-    return CudaBackend(alike, cupy.package, found[0].name)
+    alike = cards.usable(driver, cupy)
+    return CudaBackend(alike, cupy.package, driver.cards[alike[0]].name, cupy.compiler or "")
 
 
 def versions(backend: Backend) -> dict[str, str]:

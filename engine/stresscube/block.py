@@ -1,4 +1,4 @@
-"""One block: simulate its paths in batches, gather the outcomes, estimate, store, sign."""
+"""One block: simulate its paths in batches, gather the outcomes, estimate; then store, sign."""
 
 from __future__ import annotations
 
@@ -46,8 +46,19 @@ class Means:
     advance: Callable[[int], None]
 
 
-def run_block(means: Means, block: Block) -> Receipt:
-    """Compute and store a block; return its receipt, which the caller writes.
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A block whose numbers are there. begun: when it was, as `time.perf_counter` counts."""
+
+    block: Block
+    writer: BlockWriter
+    arrays: dict[str, NDArray[Any]]
+    policies: int
+    begun: float
+
+
+def compute(means: Means, block: Block) -> Computed:
+    """Simulate a block and estimate its metrics. Outcomes of single paths are stored at once.
 
     Raises Stopped when asked to stop.
     """
@@ -58,20 +69,27 @@ def run_block(means: Means, block: Block) -> Receipt:
     arrays = _empty(means.cube, cells)
     policies = int(cells.feasible.sum())
     if policies:
-        _simulate(means, block, cells, writer, arrays)
+        with means.backend.active():
+            _simulate(means, block, cells, writer, arrays)
     elif plan.save_paths:
         for first, paths in batches(plan.paths, plan.chunk_paths):
             _write_paths(means, writer, cells, first, np.empty((FIELDS, 0, paths), np.float32))
     _check(means.stop)
-    writer.summary(arrays)
+    return Computed(block, writer, arrays, policies, begun)
+
+
+def store(means: Means, made: Computed) -> Receipt:
+    """Store a block's metrics; return its receipt, which the caller writes."""
+    plan = means.plan
+    made.writer.summary(made.arrays)
     return Receipt(
-        block=block.name,
+        block=made.block.name,
         plan=plan.hash,
-        arrays=writer.hashes(),
+        arrays=made.writer.hashes(),
         device=means.backend.device,
         versions=plan.identity["versions"],
-        seconds=round(time.perf_counter() - begun, 4),
-        policy_steps=policies * plan.paths * plan.simulation.steps,
+        seconds=round(time.perf_counter() - made.begun, 4),
+        policy_steps=made.policies * plan.paths * plan.simulation.steps,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -91,22 +109,26 @@ def _simulate(
 ) -> None:
     plan = means.plan
     with means.stop.breaking_in():
-        prepared = means.backend.prepare(plan.job(block), means.shares.threads, plan.code(block))
+        prepared = means.backend.prepare(
+            plan.job(block),
+            means.shares.threads,
+            plan.code(block),
+            on_device=means.shares.on_device,
+        )
     policies = int(cells.feasible.sum())
     gathered = _gather(means, (FIELDS, policies, plan.paths))
     market = np.empty((2, plan.paths), dtype=np.float64)
     try:
         for first, paths in batches(plan.paths, means.shares.batch):
             done = _batch(means, prepared, first, paths)
-            outcomes = done.per_policy if means.shares.on_device else to_host(done.per_policy)
+            outcomes = done.per_policy
             _expect(outcomes.shape, (FIELDS, policies, paths))
             gathered.put(first, outcomes)
             market[:, first : first + paths] = to_host(done.market)
             if plan.save_paths:
                 _write_batch(means, writer, cells, first, outcomes)
             del done, outcomes
-        with means.backend.active():
-            _estimate(means, cells, gathered, market, arrays)
+        _estimate(means, cells, gathered, market, arrays)
     finally:
         gathered.close()
 
@@ -147,6 +169,7 @@ def _estimate(
     def one(index: int) -> None:
         _check(means.stop)
         values = gathered.chunk(index)
+        values = means.backend.bring(values) if means.shares.bring else values
         outcomes = {name: values[at] for at, name in enumerate(Outcome._fields)}
         into = rows[index * size : (index + 1) * size]
         found = cast("dict[str, NDArray[Any]]", summarise(outcomes, returns, about))

@@ -64,7 +64,9 @@ def cuda_backend() -> Finding:
     except cards.NoDriver:
         pass
     cupy = cards.installed()
+    compiler = _package(cupy.compiler) if cupy and cupy.compiler else None
     found += [f"{cupy.package} {cupy.version}"] if cupy else []
+    found += [compiler] if compiler else []
     missing = cards.why_not() or ""
     if not missing:
         return Finding("cuda", True, tuple(found))

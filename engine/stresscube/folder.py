@@ -34,9 +34,15 @@ _REASONS = {
 
 @contextmanager
 def one_line_faults(folder: Path) -> Generator[None]:
-    """Turn an OSError inside into a RunError of one line that says how to go on."""
+    """Turn an OSError or MemoryError inside into a RunError of one line: how to go on."""
     try:
         yield
+    except MemoryError as fault:
+        said = " ".join(str(fault).split()) or "out of memory"
+        raise RunError(
+            f"{said}; finished blocks are kept, free some memory and run the same command again "
+            "to go on"
+        ) from fault
     except OSError as fault:
         number = fault.errno
         reason = str(fault) if number is None else _REASONS.get(number, os.strerror(number))

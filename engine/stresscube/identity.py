@@ -15,21 +15,22 @@ import stresscube
 from stresscube.backends import Backend, versions
 from stresscube.scenario import Scenario
 
-WORDS_ONLY = ("name", "description", "source", "text", "overrides")
-"""Fields of a scenario that say something of it and change no number."""
+WORDS_ONLY = ("name", "description", "source", "text", "overrides", "code")
+"""Fields of a scenario that say something of it and change no number, or stand elsewhere."""
 SOURCES = ("stresscube_kernels", "stresscube.metrics", "stresscube.scenario")
 """Packages whose code the numbers come from."""
 SUFFIXES = {".py", ".h", ".cpp", ".cu"}
 
 
 def identity(scenario: Scenario, backend: Backend) -> dict[str, Any]:
-    """Return what determines the numbers: scenario, backend, versions and sources."""
+    """Return what determines the numbers: scenario, backend, versions, sources, a user's code."""
     content: dict[str, Any] = scenario.model_dump(mode="python", exclude=set(WORDS_ONLY))
     return {
         "scenario": canonical(content),
         "backend": backend.name,
         "versions": {"stresscube": stresscube.__version__, **versions(backend)},
         "sources": {name: sources_hash(name) for name in SOURCES},
+        "code": {code.key: code.rules for code in scenario.code},
     }
 
 
@@ -89,6 +90,8 @@ def differences(there: Any, here: Any) -> list[str]:
         name = key.removeprefix("identity.").removeprefix("scenario.")
         if name.startswith("sources."):
             found.append(f"the source code of {name.removeprefix('sources.')} has changed")
+        elif name.startswith("code."):
+            found.append(f"the code that {name.removeprefix('code.')} names has changed")
         else:
             found.append(f"{name} is {_short(before)} there and {_short(after)} here")
     return found

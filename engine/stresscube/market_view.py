@@ -11,6 +11,7 @@ import xarray as xr
 
 from stresscube.scenario import Scenario, load
 from stresscube.scenario.expand import market_spec, simulation_spec
+from stresscube.scenario.trust import trusted
 from stresscube_kernels import view
 
 HOURS = 8760.0
@@ -22,11 +23,14 @@ def market(
     paths: int = 8,
     point: Mapping[str, float | str] | None = None,
     first_path: int = 0,
+    *,
+    trust: bool = False,
 ) -> xr.Dataset:
     """Return the first paths of a market, the very ones that a run's policies live through.
 
     scenario: a Scenario or the path of its file. point: values of swept market keys, as in
-    {"market.regimes.stress.correlation": 0.3}; the scenario's own otherwise.
+    {"market.regimes.stress.correlation": 0.3}; the scenario's own otherwise. trust: whether Python
+    code that the scenario names may run.
 
     `price` [leg, path, time] starts at 100; `regime` (number) and `correlation` [path, time]
     are those in force during the step that begins at `time`, the last time repeating the last
@@ -34,6 +38,7 @@ def market(
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
+    scenario = trusted(scenario, trust)
     spec, simulation = market_spec(scenario, point or {}), simulation_spec(scenario)
     found: dict[str, Any] = view.paths(spec, simulation, first_path, paths)
     price = np.asarray(found["price"], dtype=np.float64)

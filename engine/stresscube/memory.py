@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stresscube.backends import Backend
@@ -30,6 +30,7 @@ class Shares:
 
     threads: that simulate. workers: chunks of policies whose metrics are computed at a time.
     chunk: policies of such a chunk. on_device: whether outcomes stay on the backend's device.
+    bring: whether they go back there, a chunk at a time, for the metrics.
     """
 
     batch: int
@@ -38,6 +39,7 @@ class Shares:
     workers: int
     chunk: int
     on_device: bool = False
+    bring: bool = False
 
 
 def parse_size(text: str | int | float) -> int:
@@ -69,7 +71,7 @@ def default_budget() -> int:
 
 
 def shares(plan: Plan, backend: Backend, budget: int, threads: int) -> Shares:
-    """Divide a budget of bytes among what a block needs.
+    """Divide a budget of bytes among what a block needs, or as many as run at the same time.
 
     A block whose outcomes fit is simulated in one batch. Otherwise batches are as large as
     they can be and go to disk. The simulation and the metrics of a block never overlap.
@@ -79,21 +81,38 @@ def shares(plan: Plan, backend: Backend, budget: int, threads: int) -> Shares:
     need = _needs(plan, backend)
     if backend.keeps(need.column * plan.paths + _summary_bytes(plan)):
         return Shares(plan.paths, False, threads, 1, plan.block_policies, on_device=True)
+    blocks = max(1, min(len(backend.workers()), len(plan.blocks)))
     least = need.fixed + max(need.batch(need.unit) + need.thread, need.worker)
-    if least > budget:
-        mib = -(-least // 2**20)
+    if least * blocks > budget:
+        mib = -(-least * blocks // 2**20)
         raise StresscubeError(
             f"--memory {budget / 2**20:.0f}MiB is too little: this run needs {mib}MiB at least"
         )
-    room, chunk = budget - need.fixed, plan.chunk_policies
+    room, most = budget // blocks - need.fixed, backend.simulating(threads)
     whole = need.column * plan.paths
     if whole + max(need.thread, need.worker) <= room:
         left = room - whole
-        simulating = _fit(threads, left, need.thread)
-        return Shares(plan.paths, False, simulating, _fit(threads, left, need.worker), chunk)
-    simulating = _fit(threads, room - need.batch(need.unit), need.thread)
+        simulating = _fit(most, left, need.thread)
+        return _metrics(Shares(plan.paths, False, simulating, threads, 0), plan, backend, left)
+    simulating = _fit(most, room - need.batch(need.unit), need.thread)
     units = (room - simulating * need.thread) // need.batch(need.unit)
-    return Shares(int(units) * need.unit, True, simulating, _fit(threads, room, need.worker), chunk)
+    spilled = Shares(int(units) * need.unit, True, simulating, threads, 0)
+    return _metrics(spilled, plan, backend, room)
+
+
+def _metrics(share: Shares, plan: Plan, backend: Backend, room: int) -> Shares:
+    """Add how the metrics are computed: on the device where a chunk fits, or by `workers` threads.
+
+    room: bytes of the machine's memory.
+    """
+    need = _needs(plan, backend)
+    each = need.column // plan.block_policies * plan.paths
+    # On its way to the device a chunk stands twice in the machine's memory.
+    chunk = max(1, min(plan.block_policies, DEVICE_CHUNK // plan.paths, room // (2 * each)))
+    if backend.keeps(chunk * each + _summary_bytes(plan)):
+        return replace(share, workers=1, chunk=chunk, bring=True)
+    workers = _fit(share.workers, room, need.worker)
+    return replace(share, workers=workers, chunk=plan.chunk_policies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +149,8 @@ def _needs(plan: Plan, backend: Backend) -> _Needs:
 
 def _summary_bytes(plan: Plan) -> int:
     """What the metrics of a block need on a device."""
-    return SUMMARY_COLUMNS * 8 * min(plan.block_policies * plan.paths, DEVICE_CHUNK)
+    values = max(plan.paths, min(plan.block_policies * plan.paths, DEVICE_CHUNK))
+    return SUMMARY_COLUMNS * 8 * values
 
 
 def _fit(most: int, room: int, each: int) -> int:

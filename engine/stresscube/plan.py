@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from stresscube.backends import Backend, choose
 from stresscube.cells import Cells, Expansion, Region, code_for
 from stresscube.identity import canonical, digest, identity
-from stresscube.scenario import Scenario
+from stresscube.metrics import VARIABLES
+from stresscube.scenario import Fault, Scenario, ScenarioError
 from stresscube.scenario.expand import Axis, axes, market_spec, simulation_spec
+from stresscube.scenario.trust import trusted
 from stresscube_kernels.contract import Outcome, Shape
 from stresscube_kernels.spec import Job, MarketSpec, SimulationSpec
 
@@ -170,6 +172,7 @@ class Plan:
             "name": self.scenario.name,
             "text": self.scenario.text,
             "overrides": [str(item) for item in self.scenario.overrides],
+            "code": {code.key: code.text for code in self.scenario.code},
         }
         return {"hash": digest(hashed), **hashed, "blocks": math.prod(self.grid), "scenario": words}
 
@@ -241,13 +244,16 @@ class Plan:
         return Expansion(self.scenario, self.axes, self.simulation)
 
 
-def make_plan(scenario: Scenario, backend: str | Backend = "auto") -> Plan:
+def make_plan(scenario: Scenario, backend: str | Backend = "auto", *, trust: bool = False) -> Plan:
     """Return the plan of a scenario on a backend, given by name or itself.
 
-    Raises StresscubeError for an unknown backend.
+    trust: whether Python code that the scenario names may run. Raises StresscubeError for an
+    unknown backend, ScenarioError for code that may not run or cannot.
     """
     chosen = choose(backend)
+    scenario = trusted(scenario, trust)
     found = axes(scenario)
+    _named_apart(scenario, found)
     paths = int(scenario.simulation.paths)
     fitting = max(FEWEST_POLICIES, BLOCK_VALUES // (FIELDS * paths))
     limit = min(chosen.block_policies, fitting)
@@ -280,6 +286,25 @@ def divide(sizes: Sequence[int], limit: int) -> tuple[int, ...]:
             break
         room //= sizes[axis]
     return tuple(shape)
+
+
+def _named_apart(scenario: Scenario, found: Sequence[Axis]) -> None:
+    """Raise ScenarioError if a dim has the name of a number in the cube."""
+    taken = {variable.name for variable in VARIABLES} | {"feasible", "leverage_effective"}
+    taken |= {*Outcome._fields, "liquidation_time"}
+    faults = [
+        Fault(
+            scenario.source,
+            f"sweep.{axis.key}",
+            list(axis.values),
+            f'would be the dimension "{axis.name}", which is a number of the cube; '
+            "give the parameter another name",
+        )
+        for axis in found
+        if axis.name in taken
+    ]
+    if faults:
+        raise ScenarioError(faults)
 
 
 def _mixes_modes(scenario: Scenario, axis: Axis) -> bool:

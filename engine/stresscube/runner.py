@@ -6,14 +6,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from stresscube import receipts
 from stresscube.backends import Backend, choose
-from stresscube.block import Means, Stopped, run_block
+from stresscube.block import Computed, Means, Stopped, compute, store
 from stresscube.errors import Interrupted
 from stresscube.folder import adopt, one_line_faults, only_process, require_run_folder
 from stresscube.interrupts import stop_on_signals
@@ -61,6 +61,7 @@ def run(
     backend: str | Backend = "auto",
     threads: int | None = None,
     memory: str | int | None = None,
+    trust: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Run a scenario, or go on with its run, and return the run's folder.
@@ -68,15 +69,17 @@ def run(
     scenario: a Scenario or the path of its file. out: the folder, `<name>.run` by default.
     backend: a name or a backend. threads: all cores by default. memory: most that the run
     allocates beyond interpreter and libraries, in bytes or as "4GB"; half of the machine's by
-    default. The numbers do not depend on threads, memory or interruptions.
+    default. The numbers do not depend on threads, memory or interruptions. trust: whether Python
+    code that the scenario names may run; it may then do whatever this process may.
 
-    Raises RunError if the folder holds another run or cannot be written, Interrupted when
-    asked to stop, StresscubeError for a memory that is too small.
+    Raises ScenarioError for code that may not run or cannot, RunError if the folder holds another
+    run or cannot be written, Interrupted when asked to stop, StresscubeError for a memory that is
+    too small.
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
     chosen = choose(backend)
-    plan = make_plan(scenario, chosen)
+    plan = make_plan(scenario, chosen, trust=trust)
     cores = threads or usable_cores()
     budget = default_budget() if memory is None else parse_size(memory)
     share = shares(plan, chosen, budget, cores)
@@ -141,21 +144,14 @@ def _run_blocks(
     The first fault stops all workers and is raised.
     """
     workers = means.backend.workers()[: len(blocks)]
-    if len(workers) <= 1:
-        for block in blocks:
-            sign(block, run_block(means, block))
-        return
     queue = deque(blocks)
+    if len(workers) <= 1:
+        _work(means, queue, sign)
+        return
 
     def work(worker: Backend) -> None:
-        mine = replace(means, backend=worker)
         try:
-            while True:
-                try:
-                    block = queue.popleft()
-                except IndexError:
-                    return
-                sign(block, run_block(mine, block))
+            _work(replace(means, backend=worker), queue, sign)
         except BaseException:
             means.stop.set()
             raise
@@ -170,3 +166,26 @@ def _run_blocks(
     faults = [fault for future in futures if (fault := future.exception())]
     for fault in sorted(faults, key=lambda fault: isinstance(fault, Stopped)):
         raise fault
+
+
+def _work(means: Means, queue: deque[Block], sign: Callable[[Block, Receipt], None]) -> None:
+    """Run blocks until none is left. A block is stored while the next one is computed."""
+    stored: Future[None] | None = None
+
+    def keep(made: Computed) -> None:
+        sign(made.block, store(means, made))
+
+    with ThreadPoolExecutor(1) as storing:
+        try:
+            while queue:
+                try:
+                    block = queue.popleft()
+                except IndexError:  # another worker was faster
+                    break
+                made = compute(means, block)
+                if stored is not None:
+                    stored.result()
+                stored = storing.submit(keep, made)
+        finally:
+            if stored is not None:
+                stored.result()

@@ -6,11 +6,18 @@ The driver is asked directly, so the answer comes at once and with the driver's 
 from __future__ import annotations
 
 import ctypes
+import importlib
+import os
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from . import cache
+
 OLDEST_CUDA = 12
+OLDEST_CARD = {12: (5, 0), 13: (7, 5)}
+"""The compute capability that the compiler of a CUDA version needs."""
+OLDEST_CUPY = 14
 _LIBRARY = "libcuda.so.1"
 _CAPABILITY = (75, 76)  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 
@@ -44,6 +51,22 @@ class CuPy:
     version: str
     cuda: int
 
+    @property
+    def compiler(self) -> str | None:
+        """The distribution that brings its compiler, if one is installed."""
+        name = {13: "nvidia-cuda-nvrtc", 12: "nvidia-cuda-nvrtc-cu12"}.get(self.cuda)
+        return name if name and _version(name) else None
+
+
+def cupy() -> Any:
+    """CuPy itself, imported where it is needed: it is not there on most machines.
+
+    What it compiles is kept where ours is, unless CUPY_CACHE_DIR names a place: by itself it takes
+    the home folder, and cannot be imported where that cannot be written.
+    """
+    os.environ.setdefault("CUPY_CACHE_DIR", str(cache.folder() / "cupy"))
+    return importlib.import_module("cupy")
+
 
 def driver() -> Driver:
     """Ask the driver.
@@ -70,11 +93,16 @@ def driver() -> Driver:
 def installed() -> CuPy | None:
     """The CuPy that is installed, not imported."""
     for package, cuda in (("cupy-cuda13x", 13), ("cupy-cuda12x", 12), ("cupy", 0)):
-        try:
-            return CuPy(package, version(package), cuda)
-        except PackageNotFoundError:
-            continue
+        if found := _version(package):
+            return CuPy(package, found, cuda)
     return None
+
+
+def usable(found: Driver, cupy: CuPy | None) -> tuple[int, ...]:
+    """The numbers of the cards that can be used at once: alike, as the first that is new enough."""
+    oldest = OLDEST_CARD.get(cupy.cuda if cupy else 0, (0, 0))
+    able = [n for n, card in enumerate(found.cards) if card.capability >= oldest]
+    return tuple(n for n in able if found.cards[n].name == found.cards[able[0]].name)
 
 
 def why_not() -> str | None:
@@ -87,21 +115,54 @@ def why_not() -> str | None:
         return "the NVIDIA driver sees no card"
     if found.cuda[0] < OLDEST_CUDA:
         return f"the NVIDIA driver is for CUDA {dotted(found.cuda)}; {OLDEST_CUDA} is needed"
-    cupy = installed()
-    if cupy is None:
+    here = installed()
+    if here is None:
         return f"CuPy is not installed: {install(found)}"
-    if cupy.cuda > found.cuda[0]:
+    if int(here.version.partition(".")[0]) < OLDEST_CUPY:
+        return f"{here.package} {here.version} is too old: {install(found)}"
+    if here.cuda > found.cuda[0]:
         return (
-            f"{cupy.package} is for CUDA {cupy.cuda}, the driver for {dotted(found.cuda)}: "
-            f"pip uninstall {cupy.package}, then {install(found)}"
+            f"{here.package} is for CUDA {here.cuda}, the driver for {dotted(found.cuda)}: "
+            f"pip uninstall {here.package}, then {install(found)}"
         )
-    return None
+    if not usable(found, here):
+        card = found.cards[0]
+        return (
+            f"{card.name} is of compute capability {dotted(card.capability)}, which CUDA "
+            f"{here.cuda} has left behind: pip uninstall {here.package}, then {install(found)}"
+        )
+    return _fault(usable(found, here)[0])
 
 
 def install(found: Driver | None) -> str:
-    """The command that installs what a driver needs beside it."""
-    extra = "cuda12" if found is not None and found.cuda[0] == OLDEST_CUDA else "cuda"
+    """The command that installs what a driver and its cards need beside them."""
+    extra = "cuda"
+    if found is not None:
+        newest = max((card.capability for card in found.cards), default=OLDEST_CARD[13])
+        if found.cuda[0] == OLDEST_CUDA or newest < OLDEST_CARD[13]:
+            extra = "cuda12"
     return f"pip install 'stresscube[{extra}]'"
+
+
+def _fault(card: int) -> str | None:
+    """Why CuPy does not start on a card, in one line; None if it does."""
+    try:
+        xp = cupy()
+        xp.cuda.nvrtc.getVersion()
+        with xp.cuda.Device(card):
+            xp.cuda.runtime.memGetInfo()
+    except Exception as fault:  # whatever a library or the driver comes up with
+        lines = (line.strip() for line in str(fault).splitlines())
+        said = next((line for line in lines if any(map(str.isalpha, line))), "no reason given")
+        return f"CuPy does not start ({type(fault).__name__}: {said})"
+    return None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def dotted(pair: tuple[int, int]) -> str:

@@ -347,3 +347,4 @@ class Shape(NamedTuple):
     venues: int = 1
     tiers: int = 1
     rules: str = "pair"  # a name in `rules.py`
+    market: str = "regimes"  # a name of market rules there

@@ -17,7 +17,7 @@ from .oracle import Outcomes
 from .pack import job_shape, pack_policies, seed_words
 from .pack_market import pack_market, split
 from .print_numba import LANES
-from .rules import rules_of
+from .rules import market_rules_of, rules_of
 from .spec import Job
 from .stopping import Stopped
 from .tree import names, values
@@ -140,7 +140,7 @@ class CpuJob:
         tiles = len(self._policies)
         steps = min(STEPS_AT_ONCE, self.job.simulation.steps)
         shapes = (
-            (len(MarketState._fields) * LANES,),
+            (len(names(market_rules_of(self.shape).state)) * LANES,),
             (LANES, steps, len(Tick._fields)),
             (LANES, tiles, len(names(rules_of(self.shape).account)) * LANES),
             (LANES, tiles, len(Outcome._fields) * LANES),

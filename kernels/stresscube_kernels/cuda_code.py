@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from .cards import cupy
 from .contract import Shape
 from .print_cpp import cuda_source
 from .programs import programs
@@ -37,11 +37,6 @@ class CudaKernels:
     def group(self) -> int:
         """Policies that one thread block runs."""
         return self.threads * self.per_thread
-
-
-def cupy() -> Any:
-    """CuPy itself, imported where it is needed: it is not there on most machines."""
-    return importlib.import_module("cupy")
 
 
 @lru_cache(maxsize=32)

@@ -49,6 +49,7 @@ class Helper:
     kinds: str
     program: Program
     many: bool
+    words: str  # what it is, in a line
 
     @property
     def kind(self) -> str:

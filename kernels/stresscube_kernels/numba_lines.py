@@ -110,7 +110,7 @@ def _helper(helper: Helper) -> str:
     return _HELPER.format(
         name=helper.label,
         arguments=", ".join(f"x{k}" for k in range(len(helper.kinds))),
-        body=indent(1, [*lines(helper.program), f"return {returned}"]),
+        body=indent(1, [f"# {helper.words}", *lines(helper.program), f"return {returned}"]),
     )
 
 

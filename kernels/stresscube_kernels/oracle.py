@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Draw, Market, MarketState, Outcome, Policy, Shape, Tick
-from .market import market_start, market_step
+from .contract import Draw, MarketState, Outcome, Policy, Shape, Tick
 from .ops import NumpyOps
 from .pack import job_shape, pack_policies, seed_words
 from .pack_market import pack_market
-from .rules import rules_of
+from .rules import market_rules_of, rules_of
 from .spec import Job, SimulationSpec
 from .tree import rebuild, values
 
@@ -46,12 +45,12 @@ def simulate(
     """Tapes of shape [n_paths, steps, len(Tick._fields)], and the market's last state."""
     shape = shape or job_shape(job)
     market = _cast_market(pack_market(job.market, job.simulation, shape), dtype)
-    ops = NumpyOps(dtype)
+    ops, rules = NumpyOps(dtype), market_rules_of(shape)
     tape = np.full((n_paths, job.simulation.steps, len(Tick._fields)), np.nan, dtype)
-    state = market_start(ops, shape.features, market, _draw(job.simulation, first_path, n_paths, 0))
+    state = rules.start(ops, shape.features, market, _draw(job.simulation, first_path, n_paths, 0))
     for step in range(job.simulation.steps):
         draw = _draw(job.simulation, first_path, n_paths, step)
-        state, tick = market_step(ops, shape.features, market, state, draw)
+        state, tick = rules.step(ops, shape.features, market, state, draw)
         for field, value in enumerate(tick):
             tape[:, step, field] = value
     return tape, state
@@ -88,6 +87,6 @@ def _draw(simulation: SimulationSpec, first_path: int, n_paths: int, step: int) 
     )
 
 
-def _cast_market(market: Market, dtype: Any) -> Market:
+def _cast_market(market: Any, dtype: Any) -> Any:
     cast = (v if v.dtype == np.uint32 else v.astype(dtype) for v in values(market))
     return rebuild(market, cast)

@@ -12,7 +12,7 @@ import numpy as np
 from . import contract
 from .margin import margin
 from .ops import NumpyOps
-from .rules import rules_of
+from .rules import REGIMES, rules_of
 from .spec import (
     NEVER,
     Job,
@@ -198,19 +198,22 @@ def shape_of(
     venues = [venue for policy in policies for venue in policy.venues]
     by_leg = any(venue.maintenance_tiers_b is not None for venue in venues)
     shape = market_shape(market)
-    return shape._replace(
+    shape = shape._replace(
         features=_features(shape.features, policies, simulation),
         venues=max(2 if by_leg else 1, *(len(policy.venues) for policy in policies)),
         tiers=max(len(leg_tiers(venue, leg)) for venue in venues for leg in (0, 1)),
         rules=rules.pop(),
     )
+    return rules_of(shape).needs(shape)
 
 
 def market_shape(market: MarketSpec) -> contract.Shape:
     """The code that a market needs when no policy reads it; every feature it has is on.
 
-    A part whose numbers make it nothing (jumps of intensity 0, say) needs no code.
+    A part whose numbers make it nothing (jumps of intensity 0, say) needs no code. Rules of
+    another making may have events of their own.
     """
+    built_in = market.rules == REGIMES
     regimes = market.regimes
     spikes = any(c.spike_intensity > 0.0 for r in regimes for c in r.mispricing)
     jumps = any(r.jumps is not None and r.jumps.intensity > 0.0 for r in regimes)
@@ -224,7 +227,7 @@ def market_shape(market: MarketSpec) -> contract.Shape:
             funding=funding,
             correlated_premiums=funding and _correlates_premiums(market),
             mark=mispricing > 0 and market.mark_smoothing > 0.0,
-            events=spikes or jumps or leg_jumps or len(market.shocks) > 0,
+            events=spikes or jumps or leg_jumps or len(market.shocks) > 0 or not built_in,
         ),
         regimes=len(regimes),
         correlation_regimes=len(market.correlation_regimes),
@@ -233,6 +236,7 @@ def market_shape(market: MarketSpec) -> contract.Shape:
         leg_jumps=2 * leg_jumps,
         mispricing=mispricing,
         shocks=len(market.shocks),
+        market=market.rules,
     )
 
 

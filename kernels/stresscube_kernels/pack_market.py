@@ -12,6 +12,7 @@ from . import contract, tails
 from .chain import UNIT, cumulative, start_probabilities, transition_matrix
 from .moments import STILL, mispricing_sources, sd_mispricing, spike_memory, step_variance
 from .rates import decay, event_probability
+from .rules import completed, market_rules_of
 from .spec import (
     ChainSpec,
     JumpSpec,
@@ -29,14 +30,15 @@ NO_JUMP = JumpSpec(0.0, (0.0, 0.0), (0.0, 0.0), 0.0)
 NO_LEG_JUMPS = (LegJumpSpec(0.0, 0.0, 0.0),) * 2
 
 
-def pack_market(
-    market: MarketSpec, simulation: SimulationSpec, shape: contract.Shape
-) -> contract.Market:
-    """A market point per step; leaves are float64 and uint32 scalars, and one table."""
+def pack_market(market: MarketSpec, simulation: SimulationSpec, shape: contract.Shape) -> Any:
+    """A market point per step; leaves are float64 and uint32 scalars, and one table.
+
+    Raises KeyError for a parameter that the market's rules take and the market does not give.
+    """
     step = simulation.step
     nexts, starts = _chain(market.chain, step)
     components = _mispricing(market, shape.mispricing, step)
-    return contract.Market(
+    packed = contract.Market(
         regimes=tuple(
             _regime(regime, step, shape, nexts[k], starts[k])._replace(mispricing=components[k])
             for k, regime in enumerate(market.regimes)
@@ -56,6 +58,8 @@ def pack_market(
         shocks=tuple(_shock(shock, step) for shock in market.shocks),
         mark_decay=np.float64(decay(market.mark_smoothing, step)),
     )
+    further = {p.name: np.float64(p.number(step)) for p in market.parameters}
+    return completed(market_rules_of(shape), packed, further)
 
 
 def split(leaves: list[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[np.uint32], NDArray[Any]]:

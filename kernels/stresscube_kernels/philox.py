@@ -30,6 +30,7 @@ BLOCK_START_SPIKES = (11, 12)  # at step 0, one block a component; words: ages o
 BLOCK_START_FUNDING = 13  # at step 0; words: premium of leg a, of leg b
 BLOCK_START_SPREAD = 14  # at step 0; words: first and second component, regimes they come from
 BLOCK_START = 15  # at step 0; words: regime, correlation regime, funding regime, signal noise
+BLOCK_OWN = 256  # from here on: of markets that are written outside of the package
 
 
 def philox(ops: Ops, counter: tuple[Any, Any, Any, Any], key: tuple[Any, Any]) -> tuple[Any, ...]:

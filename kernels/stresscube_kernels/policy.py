@@ -44,9 +44,7 @@ def policy_step(
 ) -> Account:
     """One step of one account; `now` is how many steps were before it."""
     account, order = decide(ops, features, account, now, tick, policy)
-    if features.isolated:
-        account = carry_survivor(ops, features, account, order.closes, tick, policy)
-    return carry(ops, features, account, order, now, tick, policy)
+    return carry_out(ops, features, account, order, now, tick, policy)
 
 
 def policy_idle(
@@ -54,6 +52,21 @@ def policy_idle(
 ) -> Account:
     """The same step for an account that does not act at its start: the same numbers, sooner."""
     return carry(ops, features, account, NOTHING, now, tick, policy)
+
+
+def carry_out(
+    ops: Ops,
+    features: Features,
+    account: Account,
+    order: Order,
+    now: Any,
+    tick: Tick,
+    policy: Policy,
+) -> Account:
+    """Carry an account through a step that decided something; a leg that outlived the other too."""
+    if features.isolated:
+        account = carry_survivor(ops, features, account, order.closes, tick, policy)
+    return carry(ops, features, account, order, now, tick, policy)
 
 
 def carry(

@@ -59,7 +59,7 @@ _FORMATS = {
 
 def host_source(programs: Programs, precision: str, lanes: int = 64) -> str:
     """One self-contained translation unit for the host compiler."""
-    return _unit(programs, precision, "host.cpp", {"LANES": lanes})
+    return _unit(programs, precision, "host.cpp", {"LANES": lanes}, _load_market(programs))
 
 
 def cuda_source(
@@ -70,8 +70,10 @@ def cuda_source(
     return _unit(programs, precision, "device.cu", sizes)
 
 
-def _unit(programs: Programs, precision: str, skeleton: str, sizes: dict[str, int]) -> str:
-    """Prelude, generated steps and skeleton in one text: nothing is left to include."""
+def _unit(
+    programs: Programs, precision: str, skeleton: str, sizes: dict[str, int], extra: str = ""
+) -> str:
+    """Prelude, generated steps, extra and skeleton in one text: nothing is left to include."""
     real = {"float32": "float", "float64": "double"}[precision]
     return "\n".join(
         [
@@ -81,6 +83,7 @@ def _unit(programs: Programs, precision: str, skeleton: str, sizes: dict[str, in
             *(f"#define {name} {value}" for name, value in sizes.items()),
             (NATIVE / "prelude.h").read_text().replace("#pragma once\n", ""),
             steps(programs),
+            *([extra] if extra else []),
             (NATIVE / skeleton).read_text(),
         ]
     )
@@ -89,15 +92,14 @@ def _unit(programs: Programs, precision: str, skeleton: str, sizes: dict[str, in
 def steps(programs: Programs) -> str:
     """The records and the five steps."""
     policy = [(name, "f") for name in programs.policy_fields]
-    market = list(programs.market_fields)
     records: dict[str, list[tuple[str, str]]] = {
-        "State": _reals(contract.MarketState._fields),
+        "State": _reals(programs.state_fields),
         "Tick": _reals(contract.Tick._fields),
         "Policy": policy,
         "Account": _reals(programs.account_fields),
         "Outcome": _reals(contract.Outcome._fields),
     }
-    parts = [_struct("Market", market), _load_market(market)]
+    parts = [_struct("Market", programs.market_fields)]
     parts.append(_struct("Draw", [(name, "u") for name in contract.Draw._fields]))
     for name, fields in records.items():
         parts += [_struct(name, fields), _size(name, fields), _load(name, fields)]
@@ -199,8 +201,9 @@ def _store(
     )
 
 
-def _load_market(fields: Sequence[tuple[str, str]]) -> str:
-    body = "\n".join(f"      {place}," for _, place in market_places(fields))
+def _load_market(programs: Programs) -> str:
+    places = market_places(programs.market_fields)
+    body = "\n".join(f"      {place}," for _, place in places)
     return (
         "STEP Market load_market(const real *reals, const uint32_t *words, const real *table) {\n"
         f"  return {{\n{body}\n  }};\n}}\n"
@@ -272,12 +275,13 @@ def _helper(helper: Helper) -> str:
         result = f"{{{result}}}"
     parameters = ", ".join(f"{TYPES[of]} x{k}" for k, of in enumerate(helper.kinds))
     body = "\n".join([*_assignments(helper.program), f"  return {result};"])
-    return f"{record}STEP {kind} {helper.label}({parameters}) {{\n{body}\n}}\n"
+    words = f"// {helper.words}\n" if helper.words else ""
+    return f"{record}{words}STEP {kind} {helper.label}({parameters}) {{\n{body}\n}}\n"
 
 
 def _quote(file: str, number: int) -> str:
     """A Python source line, for a comment."""
-    text = linecache.getline(file, number).strip()
+    text = linecache.getline(file, number).strip().encode("ascii", "replace").decode()
     return f"{Path(file).name}:{number}  {text}".replace("\\", "").rstrip()
 
 

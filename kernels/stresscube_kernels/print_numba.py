@@ -154,7 +154,7 @@ def _market_start(programs: Programs) -> str:
 
 def _market_run(programs: Programs) -> str:
     program = programs.market_step
-    state, tick = contract.MarketState._fields, contract.Tick._fields
+    state, tick = programs.state_fields, contract.Tick._fields
     loads = _loads([program], "state", state, "st[{k} * W + lane]")
     stores: list[str] = []
     copies: list[str] = []

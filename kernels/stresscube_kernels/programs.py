@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import contract
-from .market import market_start, market_step
-from .rules import Step, rules_of
+from .rules import MarketRules, Step, completed, market_rules_of, rules_of
 from .trace import Program, Symbol, TraceOps, trace
 from .tree import leaves, names, rebuild
 
@@ -36,6 +36,7 @@ class Programs:
     market_fields: tuple[tuple[str, str], ...]  # (name, kind)
     policy_fields: tuple[str, ...]
     account_fields: tuple[str, ...]
+    state_fields: tuple[str, ...]
 
     @property
     def all(self) -> tuple[Program, ...]:
@@ -47,7 +48,7 @@ class Programs:
         return tuple(program for program in made if program is not None)
 
 
-def market_template(shape: contract.Shape) -> contract.Market:
+def market_template(shape: contract.Shape, rules: MarketRules) -> Any:
     """A market record of this shape; only its structure and the leaves' dtypes mean anything."""
     real, word = np.float64(0.0), np.uint32(0)
     premium = contract.Premium(real, real, real, real, real, real)
@@ -74,7 +75,7 @@ def market_template(shape: contract.Shape) -> contract.Market:
     funding = contract.FundingRegime(
         premium=premiums, next=(word,) * shape.funding_regimes, start=word
     )
-    return contract.Market(
+    market = contract.Market(
         regimes=(regime,) * shape.regimes,
         correlation_regimes=(slow,) * shape.correlation_regimes,
         funding_regimes=(funding,) * shape.funding_regimes,
@@ -85,6 +86,7 @@ def market_template(shape: contract.Shape) -> contract.Market:
         shocks=(contract.Shock(word, word, real, real, real),) * shape.shocks,
         mark_decay=real,
     )
+    return completed(rules, market, defaultdict(lambda: real))
 
 
 def kind_of(leaf: Any) -> str:
@@ -97,23 +99,22 @@ def kind_of(leaf: Any) -> str:
 def programs(shape: contract.Shape) -> Programs:
     """Trace everything that this shape needs."""
     features = shape.features
-    market = market_template(shape)
-    rules = rules_of(shape)
-    policy, account = rules.policy(shape), rules.account
-    state = contract.MarketState(*([0.0] * len(contract.MarketState._fields)))
+    rules, paths = rules_of(shape), market_rules_of(shape)
+    market = market_template(shape, paths)
+    policy, account, state = rules.policy(shape), rules.account, paths.state
     draw = contract.Draw(*([np.uint32(0)] * len(contract.Draw._fields)))
     tick = contract.Tick(*([0.0] * len(contract.Tick._fields)))
 
     outcome = contract.Outcome(*([0.0] * len(contract.Outcome._fields)))
 
     def start(ops: TraceOps, declare: Declare) -> dict[str, Any]:
-        made = market_start(
+        made = paths.start(
             ops, features, inputs(declare, "market", market), inputs(declare, "draw", draw)
         )
         return outputs("state", made, state)
 
     def step(ops: TraceOps, declare: Declare) -> dict[str, Any]:
-        next_state, made = market_step(
+        next_state, made = paths.step(
             ops,
             features,
             inputs(declare, "market", market),
@@ -161,6 +162,7 @@ def programs(shape: contract.Shape) -> Programs:
         market_fields=tuple((name, kind_of(leaf)) for name, leaf in leaves(market)),
         policy_fields=tuple(names(policy)),
         account_fields=tuple(names(account)),
+        state_fields=tuple(names(state)),
     )
 
 

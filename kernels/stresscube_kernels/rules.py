@@ -1,26 +1,32 @@
-"""Which rules an account follows: the functions and records that a policy is made of, by name.
+"""Which rules a market and an account follow: the functions and records they are made of, by name.
 
-The built-in rules trade a pair (`policy.py`). Others are written the same way, registered, and
-named by `PolicySpec.rules`; every backend then traces, compiles and runs them like the built-in.
+The built-in rules make ticks from regimes (`market.py`) and trade a pair (`policy.py`). Others are
+written the same way, registered, and named by `MarketSpec.rules` or `PolicySpec.rules`; every
+backend then traces, compiles and runs them like the built-in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from . import contract
 from .decide import acts
+from .market import market_start, market_step
 from .ops import Ops
 from .policy import policy_close, policy_idle, policy_open, policy_step
 from .spec import PolicySpec, SimulationSpec
+from .tree import extended, record
 
 PAIR = "pair"
+REGIMES = "regimes"
 PolicyTemplate = Callable[[contract.Shape], Any]
 Step = Callable[[Ops, contract.Features, Any, Any, contract.Tick, Any], Any]
 Pack = Callable[[PolicySpec, SimulationSpec, contract.Shape], Any]
 NO_ACCOUNT = contract.Account(*([0.0] * len(contract.Account._fields)))
+NO_STATE = contract.MarketState(*([0.0] * len(contract.MarketState._fields)))
+Named = TypeVar("Named", "Rules", "MarketRules")
 
 
 def pair_policy(shape: contract.Shape) -> contract.Policy:
@@ -57,6 +63,10 @@ def pair_policy(shape: contract.Shape) -> contract.Policy:
     )
 
 
+def _as_it_is(shape: contract.Shape) -> contract.Shape:
+    return shape
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How an account opens, steps and closes, and what it is made of.
@@ -71,6 +81,7 @@ class Rules:
     account: a record of the account's structure, of reals; records may nest.
     policy: (shape) -> a record of the policy's structure, of reals.
     pack: (spec, simulation, shape) -> that record's numbers; by default those of the built-in.
+    needs: (shape) -> the shape with every feature that the step reads besides.
     """
 
     name: str
@@ -84,9 +95,29 @@ class Rules:
     pack: Pack | None = None
     acts: Step | None = None
     idle: Step | None = None
+    needs: Callable[[contract.Shape], contract.Shape] = _as_it_is
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """How a path starts and steps, and what it carries.
+
+    start: (ops, features, market, draw) -> state at time 0.
+    step: (ops, features, market, state, draw) -> (state, tick).
+    state: a record of the state's structure, of reals; its first fields are `MarketState`'s.
+    parameters: names of what it takes besides: its market record then has a further field,
+        `parameters`. None for no such field.
+    """
+
+    name: str
+    start: Callable[[Ops, contract.Features, Any, contract.Draw], Any] = market_start
+    step: Callable[[Ops, contract.Features, Any, Any, contract.Draw], Any] = market_step
+    state: Any = NO_STATE
+    parameters: tuple[str, ...] | None = None
 
 
 _known = {PAIR: Rules(PAIR, acts=acts, idle=policy_idle)}
+_known_markets = {REGIMES: MarketRules(REGIMES)}
 
 
 def register(rules: Rules) -> Rules:
@@ -94,9 +125,12 @@ def register(rules: Rules) -> Rules:
 
     Raises ValueError if the name stands for other rules: compiled code is kept by name.
     """
-    if _known.setdefault(rules.name, rules) != rules:
-        raise ValueError(f"rules {rules.name!r} are registered already, with other functions")
-    return rules
+    return _register(rules, _known)
+
+
+def register_market(rules: MarketRules) -> MarketRules:
+    """The same for the rules of a market."""
+    return _register(rules, _known_markets)
 
 
 def rules_of(shape: contract.Shape) -> Rules:
@@ -104,6 +138,34 @@ def rules_of(shape: contract.Shape) -> Rules:
 
     Raises KeyError, naming those that are known, if nothing is registered by its name.
     """
-    if shape.rules not in _known:
-        raise KeyError(f"no rules named {shape.rules!r}; registered: {', '.join(sorted(_known))}")
-    return _known[shape.rules]
+    return _find(shape.rules, _known)
+
+
+def market_rules_of(shape: contract.Shape) -> MarketRules:
+    """The rules of a shape's market. Raises KeyError, likewise."""
+    return _find(shape.market, _known_markets)
+
+
+def completed(rules: MarketRules, market: contract.Market, numbers: Mapping[str, Any]) -> Any:
+    """The market record that rules take: with those of these numbers that they name."""
+    names = rules.parameters
+    if names is None:
+        return market
+    return extended(market, "parameters", record(names, [numbers[name] for name in names]))
+
+
+def is_known(name: str) -> bool:
+    """Whether rules of accounts or markets are registered by this name."""
+    return name in _known or name in _known_markets
+
+
+def _register(rules: Named, known: dict[str, Named]) -> Named:
+    if known.setdefault(rules.name, rules) != rules:
+        raise ValueError(f"rules {rules.name!r} are registered already, with other functions")
+    return rules
+
+
+def _find(name: str, known: dict[str, Named]) -> Named:
+    if name not in known:
+        raise KeyError(f"no rules named {name!r}; registered: {', '.join(sorted(known))}")
+    return known[name]

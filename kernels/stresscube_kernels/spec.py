@@ -15,6 +15,23 @@ NEVER = math.inf
 
 
 @dataclass(frozen=True, slots=True)
+class ParameterSpec:
+    """A number that code outside the package takes; a duration is in years."""
+
+    name: str
+    value: float
+    duration: bool = False
+
+    def number(self, step: float) -> float:
+        """What the code sees: durations in steps (of so many years), whole where they are."""
+        if not self.duration:
+            return self.value
+        steps = self.value / step
+        whole = round(steps)
+        return float(whole) if abs(steps - whole) <= 1e-9 * steps else steps
+
+
+@dataclass(frozen=True, slots=True)
 class ChainSpec:
     """A continuous-time Markov chain.
 
@@ -127,6 +144,8 @@ class MarketSpec:
     tail_interval, funding_interval, signal_half_life, mark_smoothing: years (mark_smoothing 0 is
     off). interest: of the funding rule, per 8 hours. clamp: of the same, per interval.
     signal_noise: in standard deviations of the mispricing.
+    rules: what makes ticks of these numbers, a name in `rules.py`. parameters: what it takes
+    besides.
     """
 
     regimes: tuple[RegimeSpec, ...]
@@ -143,6 +162,8 @@ class MarketSpec:
     signal_noise: float = 0.0
     mark_smoothing: float = 0.0
     shocks: tuple[ShockSpec, ...] = ()
+    rules: str = "regimes"
+    parameters: tuple[ParameterSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +201,8 @@ class PolicySpec:
     side: "fixed" (long leg a), "spread" or "funding". bias_trigger: of vol_ratio.
     sizing_correlation: None for off. roll: "close" or "net". rebalance_to: "ratio" or "leverage".
     drift_measure: "ratio" or "equity".
-    rules: what a policy does with these numbers, a name in `rules.py`.
+    rules: what a policy does with these numbers, a name in `rules.py`. parameters: what it takes
+    besides.
     """
 
     venues: tuple[VenueSpec, ...]
@@ -199,6 +221,7 @@ class PolicySpec:
     rebalance_to: str = "ratio"
     drift_measure: str = "ratio"
     rules: str = "pair"
+    parameters: tuple[ParameterSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,10 @@ from typing import Any, NoReturn, cast
 from .fold import fold
 from .lines import MASK, Constant, Helper, Input, Line, Operand, Program
 
+_WORDS = {
+    "f": "a real number", "u": "an unsigned integer", "b": "a truth value", "t": "a table",
+    "r": "several numbers",
+}  # fmt: skip
 _HERE = (__file__, str(Path(__file__).with_name("ops.py")))
 
 
@@ -159,14 +163,15 @@ class Symbol:
 
 
 def _mixed(kind: str, other: Any) -> NoReturn:
-    raise TypeError(f"operation not defined between kind {kind!r} and {other!r}")
+    shown = _WORDS[other.kind] if isinstance(other, Symbol) else repr(other)
+    raise TypeError(f"this operation is not defined between {_WORDS[kind]} and {shown}")
 
 
 def operand_of(value: Any, kind: str) -> Operand:
     """The operand behind a symbol or a bare literal of the wanted kind."""
     if isinstance(value, Symbol):
         if value.kind != kind:
-            raise TypeError(f"kinds {kind!r} and {value.kind!r} do not mix")
+            raise TypeError(f"{_WORDS[kind]} and {_WORDS[value.kind]} do not mix")
         return value.operand
     if kind == "f" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return Constant("f", float(value))
@@ -174,7 +179,7 @@ def operand_of(value: Any, kind: str) -> Operand:
         return Constant("u", value & MASK)
     if kind == "b" and isinstance(value, bool):
         return Constant("b", value)
-    raise TypeError(f"{value!r} cannot stand where a value of kind {kind!r} is needed")
+    raise TypeError(f"{value!r} cannot stand where {_WORDS[kind]} is needed")
 
 
 def literal(value: Any) -> Operand:
@@ -274,4 +279,5 @@ def helper_of(function: Callable[..., Any], kinds: str) -> Helper:
     program = trace(build)
     if foreign := {i.name for i in program.inputs} - set(names):
         raise TypeError(f"{name} uses what is not among its arguments: {', '.join(foreign)}")
-    return Helper(name, kinds, program, type(found[0]) is tuple)
+    words = (function.__doc__ or "").strip().partition("\n")[0]
+    return Helper(name, kinds, program, type(found[0]) is tuple, words)

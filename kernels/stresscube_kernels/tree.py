@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, TypeVar, cast
 
 Record = TypeVar("Record", bound=tuple[Any, ...])
@@ -51,3 +53,18 @@ def combine(make: Callable[..., Any], *records: Record) -> Record:
     """A record whose leaves are `make` of the leaves at the same place in records of one shape."""
     columns = zip(*(values(record) for record in records), strict=True)
     return rebuild(records[0], (make(*column) for column in columns))
+
+
+def extended(base: Any, field: str, value: Any) -> Any:
+    """A record with one more field at its end. What uses only the others takes it as it is."""
+    return _type(type(base).__name__, (*base._fields, field))(*base, value)
+
+
+def record(fields: Sequence[str], values: Iterable[Any]) -> Any:
+    """A record of these fields."""
+    return _type("Record", tuple(fields))(*values)
+
+
+@cache
+def _type(name: str, fields: tuple[str, ...]) -> Any:
+    return namedtuple(name, fields)  # pyright: ignore[reportUntypedNamedTuple]

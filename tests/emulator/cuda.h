@@ -50,6 +50,7 @@ inline float __uint_as_float(uint32_t bits) {
 }
 
 namespace emulator {
+namespace {  // several libraries, each with a Market of its own, are loaded at the same time
 
 constexpr size_t STACK = 256 * 1024;
 
@@ -156,6 +157,7 @@ template <typename... Args> const size_t *sizes(void (*)(Args...)) {
   return found;
 }
 
+}  // namespace
 }  // namespace emulator
 
 #define EMULATE(name)                                                                  \

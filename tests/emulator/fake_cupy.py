@@ -1,161 +1,35 @@
 """CuPy's part in the CUDA backend, on numpy arrays and the emulated kernels.
 
 What is done on a stream waits until somebody synchronizes it, and an array that was not written
-yet holds NaN, so that a missing wait shows. Every allocation has guards on both sides that each
-launch checks. A card has a fixed memory, so that running out of it can be had.
+yet holds NaN, so that a missing wait shows; so does an array that was given back before. Every
+allocation has guards on both sides that each launch checks. A card has a fixed memory (`pool.py`).
 """
 
 from __future__ import annotations
 
-import operator
 import re
 import sys
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace, TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from stresscube_kernels import cuda
 
+from .arrays import Array, Memory, Namespace, Stream
 from .module import EmulatedKernel, LaunchError, build
+from .pool import CUDADriverError, CUDARuntimeError, OutOfMemoryError, Pool
 
 GUARD = 64
 """Bytes on either side of an allocation; also its alignment."""
 CANARY = 0xA5
-
-
-class OutOfMemoryError(MemoryError):
-    """The card's memory does not hold an array."""
-
-
-class Stream:
-    """Work in order, done when it is waited for (waits) or at once."""
-
-    def __init__(self, machine: Machine, waits: bool = True) -> None:
-        self.machine = machine
-        self.card = machine.card
-        self.waits = waits
-        self._work: deque[tuple[int, Callable[[], None]]] = deque()
-        self._count = 0
-
-    def add(self, work: Callable[[], None]) -> None:
-        self._count += 1
-        self._work.append((self._count, work))
-        if not self.waits:
-            self.synchronize()
-
-    def synchronize(self) -> None:
-        self.run_to(self._count)
-
-    def run_to(self, last: int) -> None:
-        while self._work and self._work[0][0] <= last:
-            self._work.popleft()[1]()
-
-    def record(self) -> SimpleNamespace:
-        last = self._count
-        return SimpleNamespace(synchronize=lambda: self.run_to(last))
-
-    def __enter__(self) -> Stream:
-        self.machine.streams.append(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.machine.streams.pop()
-
-
-class Array:
-    """An array on a card. On the default stream things happen at once; on another, what is
-    computed and stored waits until that stream is waited for.
-
-    As with CuPy, numpy arrays do not mix with it and nothing turns it into one but `get`.
-    """
-
-    __module__ = "cupy"
-    __array_ufunc__ = None  # numpy leaves operators to us
-
-    def __init__(self, machine: Machine, card: int, get: Callable[[], NDArray[Any]]) -> None:
-        self.machine = machine
-        self.card = card
-        self._get = get
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._get().shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._get().dtype
-
-    def _view(self, make: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:
-        return Array(self.machine, self.card, lambda: make(self._get()))
-
-    def __getitem__(self, key: Any) -> Array:
-        key = self.machine.unwrapped(key)
-        made = self._get()[key]
-        if np.shares_memory(made, self._get()):
-            return self._view(lambda array: array[key])
-        return self.machine.wrapped(made)
-
-    def reshape(self, *shape: Any) -> Array:
-        return self._view(lambda array: array.reshape(*shape))
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        key, held = self.machine.unwrapped(key), value
-
-        def assign() -> None:
-            self._get()[key] = self.machine.unwrapped(held)
-
-        self.machine.stream.add(assign)
-
-    def astype(self, dtype: Any) -> Array:
-        return self.machine.wrapped(self._get().astype(dtype))
-
-    def get(self) -> NDArray[Any]:
-        """A copy on the host, after what the current stream still has to do."""
-        self.machine.stream.synchronize()
-        return self._get().copy()
-
-    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
-        raise TypeError("a card's array does not become numpy's by itself: use get()")
-
-    def __bool__(self) -> bool:
-        return bool(self._get())
-
-
-def _operator(name: str) -> Any:
-    function = getattr(operator, name)
-
-    def apply(self: Array, *others: Any) -> Array:
-        machine = self.machine
-        held = [self, *others]
-        if machine.stream.waits:
-            return Array(machine, self.card, lambda: function(*map(machine.unwrapped, held)))
-        return machine.wrapped(function(*map(machine.unwrapped, held)))
-
-    def reflected(self: Array, other: Any) -> Array:
-        return self.machine.wrapped(function(self.machine.unwrapped(other), self._get()))
-
-    def in_place(self: Array, other: Any) -> Array:
-        self._get()[...] = function(self._get(), self.machine.unwrapped(other))
-        return self
-
-    return apply, reflected, in_place
-
-
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_"):
-    _word = _name.rstrip("_")
-    _apply, _reflected, _in_place = _operator(_name)
-    setattr(Array, f"__{_word}__", _apply)
-    setattr(Array, f"__r{_word}__", _reflected)
-    setattr(Array, f"__i{_word}__", _in_place)
-for _name in ("lt", "le", "gt", "ge", "eq", "ne", "neg", "invert", "abs"):
-    setattr(Array, f"__{_name}__", _operator(_name)[0])
 
 
 class Kernel:
@@ -168,44 +42,36 @@ class Kernel:
         self._kernel = kernel
 
     def __call__(self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any]) -> None:
-        machine = self.machine
-        away = [a for a in args if isinstance(a, Array) and a.card != machine.card]
-        if away:
-            raise LaunchError(f"{self._kernel.name}: an array of another card")
-        if not all(isinstance(a, Array | np.generic) for a in args):
-            raise LaunchError(f"{self._kernel.name}: pass numpy scalars, whose size is known")
-        machine.launches.append((self._kernel.name, machine.card, tuple(grid), tuple(block)))
+        machine, name = self.machine, self._kernel.name
+        if any(isinstance(a, Array) and a.card != machine.card for a in args):
+            raise LaunchError(f"{name}: an array of another card")
+        values = [self._argument(a) for a in args]
+        memory = [a.memory for a in args if isinstance(a, Array) and a.memory is not None]
+        there = [weakref.ref(m) for m in memory if m.stream is not machine.stream]
+        held = [m for m in memory if m.stream is machine.stream]
+        machine.launches.append((name, machine.card, tuple(grid), tuple(block)))
 
         def run() -> None:
-            held = [a._get() if isinstance(a, Array) else a for a in args]
-            self._kernel(grid, block[0], held)
-            machine.check_guards(self._kernel.name)
+            if any(ref() is None for ref in there):
+                raise LaunchError(f"{name}: an array was given back before the kernel ran")
+            self._kernel(grid, block[0], values)
+            machine.check_guards(name)
+            held.clear()
 
         machine.stream.add(run)
 
-
-class Namespace(ModuleType):
-    """Numpy's functions on a card's arrays, for what the host side does not name itself."""
-
-    def __init__(self, machine: Machine) -> None:
-        super().__init__("cupy")
-        self._machine = machine
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(np, name)
-        if not callable(found) or isinstance(found, type):
-            return found
-        machine = self._machine
-
-        def call(*args: Any, **rest: Any) -> Any:
-            made = found(*map(machine.unwrapped, args), **rest)
-            return (
-                tuple(map(machine.wrapped, made))
-                if isinstance(made, tuple)
-                else machine.wrapped(made)
-            )
-
-        return call
+    def _argument(self, value: Any) -> np.generic:
+        """What the driver copies at the launch: an address, or a number or record by value."""
+        if isinstance(value, Array):
+            array = value._get()
+            if not array.flags.c_contiguous:
+                raise LaunchError(f"{self._kernel.name}: an array that is not contiguous")
+            return np.uint64(array.ctypes.data)
+        if isinstance(value, np.ndarray) and value.size == 1:
+            return value.copy().reshape(-1)[0]
+        if not isinstance(value, np.generic):
+            raise LaunchError(f"{self._kernel.name}: pass numpy scalars, whose size is known")
+        return value
 
 
 class Machine:
@@ -222,8 +88,8 @@ class Machine:
         self.spilled = spilled or {}
         self._current = threading.local()
         self.launches: list[tuple[str, int, tuple[int, ...], tuple[int, ...]]] = []
-        self.used = [0] * cards
-        self.most_used = [0] * cards
+        self.pools = [Pool(memory) for _ in range(cards)]
+        self.all_streams: list[Stream] = []
         self._alive: dict[int, NDArray[np.uint8]] = {}
         self._default = [self._stream_of(card) for card in range(cards)]
 
@@ -255,33 +121,45 @@ class Machine:
         ours = [stream for stream in self.streams if stream.card == self.card]
         return ours[-1] if ours else self._default[self.card]
 
+    @contextmanager
+    def apart(self) -> Generator[None]:
+        """Let this thread's arrays lie outside of the pool."""
+        self._current.apart = True
+        try:
+            yield
+        finally:
+            self._current.apart = False
+
     def allocate(self, shape: Any, dtype: Any) -> Array:
-        card, dtype = self.card, np.dtype(dtype)
+        card, dtype, pool = self.card, np.dtype(dtype), self.pools[self.card]
         size = int(np.prod(shape)) * dtype.itemsize
-        if self.used[card] + size > self.memory:
-            raise OutOfMemoryError(f"out of memory allocating {size} bytes")
+        if getattr(self._current, "apart", False):
+            chunk = pool.take_apart(size)
+        else:
+            chunk = pool.take(size, self.stream)
         base = np.full(size + 3 * GUARD, CANARY, np.uint8)
         start = GUARD + -(base.ctypes.data + GUARD) % GUARD
-        inside = base[start : start + size]
-        array = inside.view(dtype).reshape(shape)
+        array = base[start : start + size].view(dtype).reshape(shape)
         array.fill(np.nan if dtype.kind == "f" else 0xDEADBEEF)
-        self.used[card] += size
-        self.most_used[card] = max(self.most_used[card], self.used[card])
         self._alive[id(base)] = base
 
         def free(key: int = id(base)) -> None:
-            self.used[card] -= size
-            del self._alive[key]
+            pool.give(chunk)
+            self._alive.pop(key).fill(0xFF)  # NaN, for whoever still looks at it
 
-        made = Array(self, card, lambda: array)
-        weakref.finalize(array, free)
-        del base, inside
-        return made
+        memory = Memory(self.stream)
+        weakref.finalize(memory, free)
+        return Array(self, card, lambda: array, memory)
 
-    def wrapped(self, value: Any) -> Any:
-        """A result as an array of the current card."""
+    def drain(self) -> None:
+        """Do whatever is left to do on any stream."""
+        for stream in self.all_streams:
+            stream.synchronize()
+
+    def wrapped(self, value: Any, of: Any = None) -> Any:
+        """A result as an array of the current card; it may be a view of what it was made of."""
         array = np.asarray(value)
-        return Array(self, self.card, lambda: array)
+        return Array(self, self.card, lambda: (array, of)[0])
 
     def unwrapped(self, value: Any) -> Any:
         """What numpy computes with.
@@ -321,7 +199,7 @@ class Machine:
 
             def __init__(self, card: int | None = None) -> None:
                 card = machine.card if card is None else card
-                if not 0 <= card < len(machine.used):
+                if not 0 <= card < len(machine.pools):
                     raise LaunchError(f"there is no card {card}")
                 self.id = card
                 self.compute_capability = "90"
@@ -359,9 +237,6 @@ class Machine:
             def get_function(self, name: str) -> Kernel:
                 return Kernel(machine, self._kernels[name], self._spilled)
 
-        pool = SimpleNamespace(
-            free_bytes=lambda: 0, free_all_blocks=lambda: None, used_bytes=lambda: machine.used
-        )
         module = Namespace(self)
         module.__dict__.update(
             RawModule=RawModule,
@@ -369,20 +244,24 @@ class Machine:
             asarray=machine.asarray,
             asnumpy=lambda array: array.get(),
             empty=machine.allocate,
-            get_default_memory_pool=lambda: pool,
+            get_default_memory_pool=lambda: machine.pools[machine.card],
             cuda=SimpleNamespace(
                 Device=Device,
                 Event=Event,
                 get_elapsed_time=lambda start, end: (end.time - start.time) * 1e3,
                 Stream=lambda non_blocking=False: Stream(machine),
                 get_current_stream=lambda: machine.stream,
+                using_allocator=machine.apart,
                 memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+                nvrtc=SimpleNamespace(getVersion=lambda: (13, 5)),
+                driver=SimpleNamespace(CUDADriverError=CUDADriverError),
                 runtime=SimpleNamespace(
+                    CUDARuntimeError=CUDARuntimeError,
                     memGetInfo=lambda: (
-                        machine.memory - machine.used[machine.card],
+                        machine.memory - machine.pools[machine.card].held,
                         machine.memory,
                     ),
-                    getDeviceCount=lambda: len(machine.used),
+                    getDeviceCount=lambda: len(machine.pools),
                 ),
             ),
         )
@@ -392,6 +271,9 @@ class Machine:
 def install(machine: Machine, monkeypatch: Any) -> Machine:
     """Let `import cupy` find this machine for the length of a test."""
     monkeypatch.setitem(sys.modules, "cupy", machine.module())
+    for name in ("cupyx", "cupyx.scipy"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, "cupyx.scipy.special", Namespace(machine, special))
     # past its cache, which may hold kernels of another test's machine
     uncached = getattr(cuda.cuda_kernels, "__wrapped__", cuda.cuda_kernels)
     monkeypatch.setattr(cuda, "cuda_kernels", uncached)

@@ -46,7 +46,7 @@ class EmulatedKernel:
             self._sizes.append(size)
 
     def __call__(self, grid: Sequence[int], block: int, args: Sequence[Argument]) -> None:
-        """Run every block. Arrays are passed by address, numpy scalars by value.
+        """Run every block. Arrays are passed by address, numpy scalars and records by value.
 
         Raises LaunchError for arguments of another number or size than the kernel's, and for
         a barrier that not all threads of a block reach.

@@ -50,6 +50,10 @@ Memory = Annotated[
     str | None,
     typer.Option("--memory", metavar="SIZE", help="Memory to stay within: 4GB, 512MB."),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Run the Python code that the scenario names. Read it first."),
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,6 +84,7 @@ def run(
     settings: Set = None,
     threads: Threads = None,
     memory: Memory = None,
+    trust: Trust = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Run a scenario and write its stress cube; run it again to go on after a stop."""
@@ -94,6 +99,7 @@ def run(
         settings=tuple(settings or ()),
         threads=threads,
         memory=memory,
+        trust=trust,
         quiet=quiet,
     )
     command.run(options)
@@ -109,6 +115,7 @@ def check(
     settings: Set = None,
     threads: Threads = None,
     memory: Memory = None,
+    trust: Trust = False,
 ) -> None:
     """Show what a run would compute, how large it gets and how long it takes."""
     from stresscube.cli import check as command
@@ -121,6 +128,7 @@ def check(
         settings=tuple(settings or ()),
         threads=threads,
         memory=memory,
+        trust=trust,
     )
 
 
@@ -180,11 +188,12 @@ def kernel(
         str, typer.Option("--backend", metavar="cpu|cuda", help="Whose code.")
     ] = "cuda",
     settings: Set = None,
+    trust: Trust = False,
 ) -> None:
     """Print the code that is generated for a scenario: CUDA C++, or Python for numba."""
     from stresscube.cli import kernel as command
 
-    command.kernel(scenario, backend=backend, settings=tuple(settings or ()))
+    command.kernel(scenario, backend=backend, settings=tuple(settings or ()), trust=trust)
 
 
 @app.command()

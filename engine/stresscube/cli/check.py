@@ -38,10 +38,11 @@ def check(
     settings: Sequence[str],
     threads: int | None,
     memory: str | None,
+    trust: bool,
 ) -> None:
     """Print the plan of a run."""
     chosen = choose(backend)
-    plan = make_plan(load_scenario(scenario, paths, seed, settings), chosen)
+    plan = make_plan(load_scenario(scenario, paths, seed, settings), chosen, trust=trust)
     cores = threads or usable_cores()
     budget = default_budget() if memory is None else parse_size(memory)
     out = console()

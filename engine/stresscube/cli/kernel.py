@@ -22,14 +22,14 @@ PRINTERS: dict[str, Printer] = {
 }
 
 
-def kernel(scenario: Path, *, backend: str, settings: Sequence[str]) -> None:
+def kernel(scenario: Path, *, backend: str, settings: Sequence[str], trust: bool) -> None:
     """Print the source that serves every block of a run: Python for numba, or CUDA C++.
 
     Raises StresscubeError for a backend whose code is not generated.
     """
     if backend not in PRINTERS:
         raise StresscubeError(f"--backend {backend}: must be one of {', '.join(PRINTERS)}")
-    plan = make_plan(load_scenario(scenario, None, None, settings))
+    plan = make_plan(load_scenario(scenario, None, None, settings), trust=trust)
     policies = min(plan.policies, plan.block_policies)
     block = next(block for block in plan.blocks if plan.policy_cells(block).feasible.any())
     source = PRINTERS[backend](programs(plan.code(block)), plan.simulation.precision, policies)

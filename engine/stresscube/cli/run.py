@@ -41,6 +41,7 @@ class RunOptions:
     settings: tuple[str, ...] = ()
     threads: int | None = None
     memory: str | None = None
+    trust: bool = False
     quiet: bool = False
 
     @property
@@ -55,6 +56,7 @@ class RunOptions:
             words += ["--set", setting]
         words += ["--threads", str(self.threads)] if self.threads is not None else []
         words += ["--memory", self.memory] if self.memory is not None else []
+        words += ["--trust"] if self.trust else []
         words += ["--quiet"] if self.quiet else []
         return shlex.join(words)
 
@@ -70,6 +72,7 @@ def run(options: RunOptions) -> None:
             backend=options.backend,
             threads=options.threads,
             memory=options.memory,
+            trust=options.trust,
             progress=teller,
         )
     except Interrupted as interrupted:

@@ -8,7 +8,9 @@ distribution: weights P(i/n) - P((i-1)/n), P the Beta(m, n + 1 - m) distribution
 
 from __future__ import annotations
 
+import importlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from stresscube.metrics.sample import Array, Estimate, Sample, to_host
+from stresscube.metrics.sample import Array, Estimate, Sample
 
 _REACH = 5.5
 """The weights' window in standard deviations of the Beta distribution."""
@@ -42,24 +44,27 @@ class Positions:
 @lru_cache(maxsize=4096)
 def positions(count: int, ranks: tuple[float, ...]) -> Positions:
     """Positions and weights for ranks counted from 0, each within [0, count - 1]."""
-    below = np.array([min(math.floor(r), max(count - 2, 0)) for r in ranks], dtype=np.int64)
-    fraction = np.array(ranks) - below
-    index = np.zeros((len(ranks), _BINS), dtype=np.int64)
-    edges = np.zeros((len(ranks), _BINS + 1))
-    for row, rank in enumerate(ranks):
-        mean = (rank + 1.0) / (count + 1.0)
-        reach = _REACH * math.sqrt(mean * (1.0 - mean) / (count + 2.0)) * count
-        low = max(math.floor(mean * count - reach), 0)
-        high = min(math.ceil(mean * count + reach) + 1, count)
-        stride = -(-(high - low) // _BINS)
-        edge = np.minimum(low + stride * np.arange(_BINS + 1), high)
-        index[row] = np.minimum((edge[:-1] + edge[1:] - 1) // 2, count - 1)
-        edges[row] = edge / count
-    rank_column = np.array(ranks)[:, None]
-    cumulated = special.betainc(rank_column + 1.0, count - rank_column, edges)
-    weight = np.diff(cumulated, axis=1)
-    weight /= weight.sum(axis=1, keepdims=True)
-    return Positions(below, fraction, index, weight)
+    return positions_of(np, special.betainc, np.float64(count), np.array(ranks))
+
+
+def positions_of(xp: Any, betainc: Any, count: Array, ranks: Array) -> Positions:
+    """The same for any number of rows: count broadcasts against ranks, [..., quantile].
+
+    betainc: the regularised incomplete beta function for arrays of xp.
+    """
+    below = xp.minimum(xp.floor(ranks), xp.maximum(count - 2.0, 0.0))
+    mean = (ranks + 1.0) / (count + 1.0)
+    reach = _REACH * xp.sqrt(mean * (1.0 - mean) / (count + 2.0)) * count
+    low = xp.maximum(xp.floor(mean * count - reach), 0.0)[..., None]
+    high = xp.minimum(xp.ceil(mean * count + reach) + 1.0, count)[..., None]
+    stride = xp.ceil((high - low) / _BINS)
+    edge = xp.minimum(low + stride * xp.arange(_BINS + 1), high)
+    last, ranks, fraction = (count - 1.0)[..., None], ranks[..., None], ranks - below
+    index = xp.minimum(xp.floor((edge[..., :-1] + edge[..., 1:] - 1.0) / 2.0), last)
+    cumulated = betainc(ranks + 1.0, last + 1.0 - ranks, edge / (last + 1.0))
+    weight = cumulated[..., 1:] - cumulated[..., :-1]
+    weight /= xp.sum(weight, axis=-1, keepdims=True)
+    return Positions(below.astype(xp.int64), fraction, index.astype(xp.int64), weight)
 
 
 def at_ranks(xp: Any, ordered: Array, ranks: tuple[float, ...]) -> Estimate:
@@ -68,19 +73,25 @@ def at_ranks(xp: Any, ordered: Array, ranks: tuple[float, ...]) -> Estimate:
     The error is NaN for a single value.
     """
     count = int(ordered.shape[1])
-    where = positions(count, ranks)
-    below = xp.asarray(where.below)
+    made = positions(count, ranks)
+    where = Positions(*map(xp.asarray, (made.below, made.fraction, made.index, made.weight)))
+
     # take() and not [:, index]: its result is in C order, so that sums run the same way
     # whatever the number of rows.
-    low = xp.take(ordered, below, axis=1)
-    high = xp.take(ordered, xp.minimum(below + 1, count - 1), axis=1)
-    value = low + (high - low) * xp.asarray(where.fraction)
-    if count < 2:
-        return Estimate(value, xp.full(value.shape, xp.nan))
-    distance = xp.take(ordered, xp.asarray(where.index), axis=1) - value[:, :, None]
-    weight = xp.asarray(where.weight)
-    first = xp.sum(weight * distance, axis=-1)
-    second = xp.sum(weight * distance * distance, axis=-1)
+    def pick(index: Array) -> Array:
+        return xp.take(ordered, xp.minimum(index, count - 1), axis=1)
+
+    found = _interpolated(xp, pick, where)
+    return found if count > 1 else Estimate(found.value, xp.full(found.value.shape, xp.nan))
+
+
+def _interpolated(xp: Any, pick: Callable[[Array], Array], where: Positions) -> Estimate:
+    """pick: order statistics [row, *index.shape] of each row."""
+    low, high = pick(where.below), pick(where.below + 1)
+    value = low + (high - low) * where.fraction
+    distance = pick(where.index) - value[:, :, None]
+    first = xp.sum(where.weight * distance, axis=-1)
+    second = xp.sum(where.weight * distance * distance, axis=-1)
     return Estimate(value, xp.sqrt(xp.clip(second - first * first, 0.0, None)))
 
 
@@ -97,16 +108,46 @@ def quantiles_where(
 
     column [row, path], chosen [row, path] of bools.
     """
-    xp = sample.xp
-    counts = [int(c) for c in to_host(xp.sum(chosen, axis=-1))]
-    value = xp.full((sample.rows, len(probabilities)), xp.nan)
-    error = xp.full((sample.rows, len(probabilities)), xp.nan)
-    for row, count in enumerate(counts):
+    if sample.xp is np:
+        return _row_by_row(sample, column, chosen, probabilities)
+    betainc = importlib.import_module(f"{sample.xp.__name__}x.scipy.special").betainc
+    return all_rows(sample.xp, betainc, column, chosen, probabilities)
+
+
+def _row_by_row(
+    sample: Sample, column: Array, chosen: Array, probabilities: tuple[float, ...]
+) -> Estimate:
+    """On a processor: few values are sorted where few are chosen."""
+    value = np.full((sample.rows, len(probabilities)), np.nan)
+    error = np.full((sample.rows, len(probabilities)), np.nan)
+    for row, count in enumerate(np.sum(chosen, axis=-1)):
         if count:
-            ordered = xp.sort(column[row][chosen[row]])[None, :]
-            found = quantiles(xp, ordered, probabilities)
+            ordered = np.sort(column[row][chosen[row]]).astype(np.float64)[None, :]
+            found = quantiles(np, ordered, probabilities)
             value[row], error[row] = found.value[0], found.error[0]
     return Estimate(value, error)
+
+
+def all_rows(
+    xp: Any, betainc: Any, column: Array, chosen: Array, probabilities: tuple[float, ...]
+) -> Estimate:
+    """The same on a device: a few launches for all rows, the weights computed there too."""
+    counts = xp.sum(chosen, axis=-1)[:, None]
+    # Infinities at the end are never looked at; a row of nothing else is of zeros.
+    beyond = xp.where(counts > 0, xp.inf, 0.0).astype(column.dtype)
+    ordered = xp.sort(xp.where(chosen, column, beyond), axis=-1).astype(xp.float64)
+    last = xp.maximum(counts - 1, 0)
+    count = (last + 1).astype(xp.float64)
+    where = positions_of(xp, betainc, count, last * xp.asarray(probabilities))
+
+    def pick(index: Array) -> Array:
+        flat = xp.minimum(index.reshape(index.shape[0], -1), last)
+        return xp.take_along_axis(ordered, flat, axis=1).reshape(index.shape)
+
+    found = _interpolated(xp, pick, where)
+    return Estimate(
+        xp.where(counts > 0, found.value, xp.nan), xp.where(counts > 1, found.error, xp.nan)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def _of_liquidations(
         "survival": probabilities.survival(sample, steps, xp.asarray(last_steps)),
         "liquidation_time_median": Estimate(median.value * hours, median.error * hours),
         "extra_margin_quantile": quantiles.quantiles_where(
-            sample, sample["extra_margin"], gone, context.quantiles
+            sample, sample.outcomes["extra_margin"], gone, context.quantiles
         ),
     }
 

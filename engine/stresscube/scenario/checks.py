@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import isfinite
 
 from stresscube.scenario import chains, market_checks
+from stresscube.scenario.code import SECTIONS
 from stresscube.scenario.faults import Problem, did_you_mean, quoted
 from stresscube.scenario.grammar import touches
 from stresscube.scenario.market_checks import whole_steps
@@ -15,6 +16,8 @@ from stresscube.scenario.units import format_duration, whole_multiple
 
 MOST_STEPS = {"float32": 2**24, "float64": 2**32 - 1}
 """float32 counts steps exactly up to 2**24; a step's number must fit 32 bits in any case."""
+CHECKED = ("venue", "hedge_ratio", "holding", "rebalance_interval", "side", "sizing_correlation")
+"""Policy keys whose values are read against the rest."""
 
 
 def problems(document: Document) -> Iterator[Problem]:
@@ -31,7 +34,8 @@ def problems(document: Document) -> Iterator[Problem]:
                 ("simulation.step",),
             )
         yield from _tiers(document, venue, f"venues[{index}].maintenance_tiers")
-    for word in ("venue", "holding", "rebalance_interval", "side"):
+    yield from _idle_parameters(document)
+    for word in CHECKED:
         yield from policy_value(document, word, getattr(document.policy, word), f"policy.{word}")
 
 
@@ -41,6 +45,7 @@ def policy_value(document: Document, word: str, value: object, at: str) -> Itera
         yield from _venue(document, str(value), at)
     if word == "side":
         yield from _side(document, str(value), at)
+    yield from _from_regimes(document, word, value, at)
     if word in ("holding", "rebalance_interval") and isinstance(value, float) and isfinite(value):
         yield from whole_steps(value, at, document.simulation.step)
 
@@ -115,6 +120,26 @@ def _side(document: Document, value: str, at: str) -> Iterator[Problem]:
     if value == "funding" and not document.market.funded:
         sentence = "needs funding; add it to every regime, or add [[market.funding_regimes]]"
         yield Problem(at, sentence, ("market.regimes", "market.funding_regimes"))
+
+
+def _from_regimes(document: Document, word: str, value: object, at: str) -> Iterator[Problem]:
+    """Whether a number that is taken from the regimes means anything."""
+    if document.market.step is None:
+        return
+    if word == "hedge_ratio" and value == "min-variance":
+        sentence = "is taken from the regimes, which market.step may change; give a number"
+        yield Problem(at, sentence, ("market.step",))
+    if word == "sizing_correlation" and value != "off":
+        sentence = 'sizes by the regimes, which market.step may change; write "off"'
+        yield Problem(at, sentence, ("market.step",))
+
+
+def _idle_parameters(document: Document) -> Iterator[Problem]:
+    for section in SECTIONS:
+        table = getattr(document, section)
+        if table.parameters and table.step is None:
+            sentence = f"are for code, and there is none; add {section}.step, or leave them out"
+            yield Problem(f"{section}.parameters", sentence, (f"{section}.step",))
 
 
 def _tiers(document: Document, venue: Venue, at: str) -> Iterator[Problem]:

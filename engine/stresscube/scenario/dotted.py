@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 
 from stresscube.scenario.chains import names_in
+from stresscube.scenario.code import SECTIONS, Parameter, Place
 from stresscube.scenario.faults import did_you_mean, quoted
 from stresscube.scenario.grammar import Key, children
 from stresscube.scenario.leaf import Leaf
@@ -26,6 +27,9 @@ M = TypeVar("M", bound=BaseModel)
 
 AXES = (Real, Duration, Choice, Text)
 """Kinds of value that may be swept."""
+
+
+_ONE_CODE = "is no axis, because a run has one piece of code; sweep its parameters"
 
 
 class BadKey(ValueError):
@@ -63,6 +67,8 @@ def resolve(document: Document, key: str) -> Target:
     words = [word for part in key.split(".") for word in re.split(r"(?=\[)", part)]
     if len(words) == 1:
         return _policy(document, key)
+    if words[0] in SECTIONS and words[1] == "parameters":
+        return _parameter(document, key, words)
     if words[0] == "market":
         return _market(document, key, words)
     raise BadKey(_elsewhere(words))
@@ -72,6 +78,11 @@ def replaced(model: M, path: tuple[Step, ...], value: Any) -> M:
     """A copy of the model with the value at `path` replaced."""
     name = str(path[0])
     return model.model_copy(update={name: _put(getattr(model, name), path[1:], value)})
+
+
+def is_axis(entry: Key) -> bool:
+    """Whether a key's values may be swept."""
+    return isinstance(entry.leaf, AXES)
 
 
 def candidates(document: Document) -> list[str]:
@@ -89,7 +100,7 @@ def _candidates(pattern: str, at: str, model: BaseModel, legs: list[str]) -> Ite
                 yield from _candidates(entry.pattern, f"{at}.{word}{name}", item, legs)
         elif isinstance(entry.leaf, Pair) and word != "assets":
             yield from (f"{at}.{word}{leg}" for leg in legs)
-        elif isinstance(entry.leaf, AXES) and word != "name":
+        elif is_axis(entry) and word != "name":
             yield f"{at}.{word}"
         elif entry.model is not None and value is not None:
             yield from _candidates(entry.pattern, f"{at}.{word}", value, legs)
@@ -100,8 +111,10 @@ def _named(entry: Key) -> bool:
 
 
 def _policy(document: Document, key: str) -> Target:
-    known = children("policy")
-    if key in known and known[key].leaf is not None:
+    known = {name: entry for name, entry in children("policy").items() if is_axis(entry)}
+    if key == "step":
+        raise BadKey(_ONE_CODE)
+    if key in known:
         entry = known[key]
         leaf = cast(Leaf, entry.leaf)
         return Target(key, f"policy.{key}", entry.pattern, ("policy", key), leaf, _title(entry))
@@ -111,6 +124,19 @@ def _policy(document: Document, key: str) -> Target:
         examples = quoted(market, 3)
         raise BadKey(f"is no policy key; for the market write the whole key, as in {examples}")
     raise BadKey(f"is no policy key; {hint or f'they are {quoted(known, 20)}'}")
+
+
+def _parameter(document: Document, key: str, words: list[str]) -> Target:
+    """A parameter of code, by its name in the table."""
+    table = f"{words[0]}.parameters"
+    known = getattr(document, words[0]).parameters
+    name = ".".join(words[2:])
+    if name not in known:
+        hint = did_you_mean(name, known) or (f"there are {quoted(known)}" if known else "")
+        sentence = f'there is no "{name}" in [{table}]' if name else f"names the table [{table}]"
+        raise BadKey(f"{sentence}; {hint or 'add it there, with a value'}", table)
+    at, path = f"{table}.{name}", (words[0], "parameters", name)
+    return Target(key, at, table, path, known[name].leaf, name.replace("_", " "))
 
 
 def _elsewhere(words: list[str]) -> str:
@@ -202,6 +228,8 @@ def _leaf(
             )
         index = assets.index(rest[0])
         return leaf.item, [*place, index], f"{at}[{index}]"
+    if isinstance(leaf, Place):
+        raise BadKey(_ONE_CODE)
     if rest:
         raise BadKey(f"{entry.word} is a single value; nothing may follow it")
     if not isinstance(leaf, AXES):
@@ -210,8 +238,13 @@ def _leaf(
 
 
 def _put(value: Any, path: tuple[Step, ...], new: Any) -> Any:
+    if isinstance(value, Parameter):
+        return replace(value, value=new)
     if not path:
         return new
+    if isinstance(value, dict):
+        table = cast("dict[str, Any]", value)
+        return table | {str(path[0]): _put(table[str(path[0])], path[1:], new)}
     if isinstance(value, tuple):
         items = cast("tuple[Any, ...]", value)
         index = int(path[0])

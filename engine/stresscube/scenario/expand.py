@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from stresscube.scenario import chains
+from stresscube.scenario.code import Parameter
 from stresscube.scenario.dotted import replaced, resolve
 from stresscube.scenario.leaves import Duration
 from stresscube.scenario.policy import Policy, Scenario
@@ -24,6 +25,7 @@ from stresscube.scenario.schema import (
 )
 from stresscube.scenario.sweep import dimension
 from stresscube.scenario.tiers import TierTable
+from stresscube.scenario.trust import rules_of
 from stresscube.scenario.units import whole_multiple, years
 from stresscube_kernels.spec import (
     NEVER,
@@ -34,6 +36,7 @@ from stresscube_kernels.spec import (
     LegJumpSpec,
     MarketSpec,
     MispricingSpec,
+    ParameterSpec,
     PolicySpec,
     PremiumSpec,
     RegimeSpec,
@@ -77,7 +80,7 @@ def market_spec(scenario: Scenario, point: Point) -> MarketSpec:
     """The market at one point of the sweep; keys of other kinds are passed over.
 
     What does nothing anywhere (jumps of intensity 0, mispricing that never moves) is left out,
-    so that it costs nothing.
+    so that it costs nothing. Raises ScenarioError if it follows code that is not trusted.
     """
     market = scenario.market
     for key, value in point.items():
@@ -107,17 +110,25 @@ def market_spec(scenario: Scenario, point: Point) -> MarketSpec:
         signal_noise=market.signal_noise,
         mark_smoothing=years(smoothing) if mispriced and smoothing < NEVER else 0.0,
         shocks=tuple(_shock(shock, market) for shock in market.shocks),
+        rules=rules_of(scenario, "market"),
+        parameters=_parameters(market.parameters),
     )
 
 
 def policy_spec(scenario: Scenario, point: Point) -> PolicySpec:
     """The policy at one point of the sweep; market keys are passed over.
 
-    What it takes from the market is still open: see `stresscube_kernels.moments.resolved`.
+    What it takes from the market is still open: see `stresscube_kernels.moments.resolved`. Raises
+    ScenarioError if it follows code that is not trusted.
     """
     known = Policy.model_fields
     swept = {key: value for key, value in point.items() if key in known}
     policy = scenario.policy.model_copy(update=swept)
+    given = policy.parameters
+    for key, value in point.items():
+        if key.startswith("policy."):
+            name = resolve(scenario, key).path[-1]
+            given = given | {str(name): Parameter(float(value), given[str(name)].duration)}
     venues = {venue.name: venue for venue in scenario.venues}
     names = dict.fromkeys(policy.venue.split("/"))
     ratio, feared = policy.hedge_ratio, policy.sizing_correlation
@@ -137,6 +148,8 @@ def policy_spec(scenario: Scenario, point: Point) -> PolicySpec:
         roll=policy.roll,
         rebalance_to=policy.rebalance_to,
         drift_measure=policy.drift_measure,
+        rules=rules_of(scenario, "policy"),
+        parameters=_parameters(given),
     )
 
 
@@ -202,6 +215,13 @@ def _shock(shock: Shock, market: Market) -> ShockSpec:
         duration=years(shock.duration),
         returns=shock.returns,
         regime=None if shock.regime is None else names.index(shock.regime),
+    )
+
+
+def _parameters(given: Mapping[str, Parameter]) -> tuple[ParameterSpec, ...]:
+    return tuple(
+        ParameterSpec(name, years(it.value) if it.duration else it.value, it.duration)
+        for name, it in sorted(given.items())
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from stresscube.scenario.dotted import is_axis
 from stresscube.scenario.grammar import Key, children
 from stresscube.scenario.leaf import Leaf
 from stresscube.scenario.leaves import Duration, Real
@@ -72,15 +73,16 @@ def _sweep() -> dict[str, Any]:
     swept = {
         word: _axis(cast(Leaf, entry.leaf)) | {"description": f"Values of policy.{word}."}
         for word, entry in children("policy").items()
+        if is_axis(entry)
     }
     anything: dict[str, Any] = {"type": ["number", "string"]}
-    market = {"anyOf": [_list(anything), _range(anything)]}
+    anywhere = {"anyOf": [_list(anything), _range(anything)]}
     return {
         "type": "object",
-        "description": "Policy keys, or dotted market keys in quotes, each with its values: "
-        "a list, or { start, stop, num, log }.",
-        "properties": swept | {"market": {"type": "object"}},
-        "patternProperties": {r"^market\.": market},
+        "description": "Policy keys, or dotted keys of the market or of parameters in quotes, each "
+        "with its values: a list, or { start, stop, num, log }.",
+        "properties": swept | {"market": {"type": "object"}, "policy": {"type": "object"}},
+        "patternProperties": {r"^market\.": anywhere, r"^policy\.parameters\.": anywhere},
         "additionalProperties": False,
     }
 

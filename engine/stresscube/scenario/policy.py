@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from stresscube.scenario.code import Code, Parameter, Parameters, Place
 from stresscube.scenario.leaves import Choice, Duration, Real, Text
 from stresscube.scenario.schema import FILE_NAME, Market, Simulation, Table, Venue, key
 from stresscube.scenario.tables import Tables
@@ -17,7 +18,7 @@ VENUES = Text(
 
 
 class Policy(Table):
-    """How the pair is sized, held and rebalanced; every key may be swept."""
+    """How the pair is sized, held and rebalanced; every key but `step` may be swept."""
 
     venue: Annotated[str, VENUES] = key(
         ..., 'Where both legs trade; "X/Y" is leg a on X and leg b on Y.', "C", "venue"
@@ -63,6 +64,14 @@ class Policy(Table):
     drift_measure: Annotated[str, Choice(("ratio", "equity"))] = key(
         "ratio", "Drift relative to the hedge ratio, or net exposure over equity.", "ratio"
     )
+    step: Annotated[str | None, Place()] = key(
+        None,
+        "A policy step of one's own (docs/own_rules.md); it runs only with --trust.",
+        "my_rules.py:step",
+    )
+    parameters: Annotated[dict[str, Parameter], Parameters()] = key(
+        {}, "What policy.step takes; each may be swept.", {"stop": 0.1, "wait": "2h"}
+    )
 
 
 class Document(Table):
@@ -83,9 +92,11 @@ class Scenario(Document):
 
     sweep: key of [sweep] -> its values, in file order. source: path of the file, or
     "<text>". text: the TOML as read. overrides: "key=value" texts applied on top of it.
+    code: what it names, once that is trusted (`trust.py`).
     """
 
     sweep: dict[str, tuple[float | str, ...]] = Field(default_factory=dict)
     source: str = "<text>"
     text: str = ""
     overrides: tuple[str, ...] = ()
+    code: tuple[Code, ...] = ()

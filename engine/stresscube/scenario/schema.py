@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stresscube.scenario.code import Parameter, Parameters, Place
 from stresscube.scenario.leaves import Choice, Duration, Pair, Real, Shares, Switch, Text, Whole
 from stresscube.scenario.tables import Tables
 from stresscube.scenario.tiers import Tiers, TierTable
@@ -250,6 +251,14 @@ class Market(Table):
     )
     shocks: Annotated[tuple[Shock, ...], Tables(Shock, 16)] = key(
         (), "Crashes at set times, up to 16; they must not overlap.", None
+    )
+    step: Annotated[str | None, Place()] = key(
+        None,
+        "A market step of one's own (docs/own_rules.md); it runs only with --trust.",
+        "my_market.py:step",
+    )
+    parameters: Annotated[dict[str, Parameter], Parameters()] = key(
+        {}, "What market.step takes; each may be swept.", {"amplitude": 0.4, "day": "24h"}
     )
 
     @property

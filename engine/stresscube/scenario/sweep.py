@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from stresscube.scenario import checks, combinations
+from stresscube.scenario.code import SECTIONS
 from stresscube.scenario.dotted import BadKey, Target, replaced, resolve
 from stresscube.scenario.faults import Problem, did_you_mean
 from stresscube.scenario.grammar import lookup
@@ -77,17 +78,28 @@ def flatten(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def dimension(key: str) -> str:
-    """The cube's name of an axis: the last two words of a dotted key, [0] written _0."""
+    """The cube's name of an axis: the last two words of a dotted key, [0] written _0.
+
+    A parameter of code goes by its own name.
+    """
+    if key.startswith(tuple(f"{section}.parameters." for section in SECTIONS)):
+        return key.rpartition(".")[2]
     return re.sub(r"\[(\d+)\]", r"_\1", "_".join(key.split(".")[-2:]))
 
 
 def _deep(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, entry in table.items():
-        if isinstance(entry, dict) and not {"start", "stop", "num"} & set(cast("Any", entry)):
+        if isinstance(entry, dict) and not _is_range(cast("dict[str, Any]", entry)):
             for inner, item in _deep(cast("dict[str, Any]", entry)):
                 yield f"{key}.{inner}", item
         else:
             yield key, entry
+
+
+def _is_range(table: dict[str, Any]) -> bool:
+    """Whether a table is a range, and not one of keys of which one happens to be named `stop`."""
+    ends = (table[name] for name in ("start", "stop", "num") if name in table)
+    return any(not isinstance(end, list | dict) for end in ends)
 
 
 def _axis(
@@ -227,10 +239,11 @@ def _same_dimension(keys: list[str], entries: dict[str, Any]) -> Iterator[Proble
     for index, (key, name) in enumerate(zip(keys, names, strict=True)):
         if name in names[:index]:
             other = keys[names.index(name)]
+            renamed = "the parameter" if ".parameters." in key + other else "one of the regimes"
             yield Problem(
                 f"sweep.{key}",
                 f'would share the dimension "{name}" with sweep.{other}; '
-                "rename one of the regimes, or sweep one of the two",
+                f"rename {renamed}, or sweep one of the two",
                 value=entries[key],
             )
         if name in RESERVED:

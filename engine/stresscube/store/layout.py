@@ -210,6 +210,7 @@ def _attributes(plan: Plan) -> dict[str, Any]:
         "description": plan.scenario.description or "",
         "scenario": words["text"],
         "overrides": words["overrides"],
+        "code": words["code"],
         "assets": [str(asset) for asset in plan.scenario.market.assets],
         "seed": str(plan.simulation.seed),
         "paths": plan.paths,

@@ -1,13 +1,19 @@
 // The GPU skeleton around the generated steps.
 //
 // Market: one thread a path. Policies: one path a block at a time, POLICIES_PER_THREAD policies
-// a thread, so that one load of a tick from shared memory serves them all, and the accounts of a
-// whole tile of steps stay in registers.
+// a thread (2, or 1 where registers do not suffice for 2 and for warps enough), so that one load of a
+// tick from shared memory serves them all, and the accounts of a whole tile of steps stay in
+// registers.
 //
 //   tape      [paths][n_steps] of Tick, 16-byte aligned
 //   states    [STATE_FIELDS][paths], after the last step
 //   policies  [POLICY_FIELDS][n_policies]
 //   outcomes  [OUTCOME_FIELDS][paths][n_policies]
+//
+// The market's numbers are the same for all threads and come as a parameter, by value: parameters
+// lie in constant memory, from which arithmetic takes an operand for nothing. Loaded from global
+// memory they would stay in registers for the whole loop. (All parameters of a kernel may take 4 KB,
+// since CUDA 12.1 32 KB.)
 //
 // Neighbouring threads hold neighbouring policies, so every load and store of a record's field
 // is one contiguous run. `n_policies` is a multiple of THREADS * POLICIES_PER_THREAD: the host
@@ -20,12 +26,11 @@ inline constexpr int GATHER_THREADS = 256;  // a warp a row, so several rows at 
 
 static_assert(sizeof(Tick) % 16 == 0, "ticks are moved 16 bytes at a time");
 
-extern "C" __global__ void market_run(const real *reals, const uint32_t *words, const real *table,
-                                      uint32_t key_0, uint32_t key_1, uint32_t first_path,
-                                      int n_steps, int paths, real *states, Tick *tape) {
+extern "C" __global__ void market_run(const Market market, uint32_t key_0, uint32_t key_1,
+                                      uint32_t first_path, int n_steps, int paths, real *states,
+                                      Tick *tape) {
   const int path = blockIdx.x * blockDim.x + threadIdx.x;
   if (path >= paths) return;
-  const Market market = load_market(reals, words, table);
   Draw draw = {first_path + uint32_t(path), 0, key_0, key_1};
   State state;
   start_market(state, market, draw);
