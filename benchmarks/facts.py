@@ -140,6 +140,8 @@ def facts(market: MarketSpec, simulation: SimulationSpec, paths: int) -> Facts:
         interest = market.interest * market.funding_interval * HOURS_A_YEAR / 8
         made |= {f"funding {leg}": prints(rates, interest)
                  for leg, rates in zip("ab", found.funding, strict=True)}  # fmt: skip
+        first, second = (rates.ravel() for rates in found.funding)
+        made["fundings"] = {"correlation": float(np.corrcoef(first, second)[0, 1])}
     return made
 
 

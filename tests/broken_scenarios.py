@@ -630,6 +630,71 @@ MISPRICING = (
     ),
 )
 
+MOVING = f"correlation = 0.85\nmispricing = {COMPONENT}"
+STILL = 'correlation = 0.8\nmispricing = [{ half_life = "1h" }]\n'
+SPREAD = (("correlation = 0.85", MOVING), ("correlation = 0.8\n", STILL))
+"""What makes BASE a market with mispricing in its first regime."""
+CALM_STD = '"market.regimes.calm.mispricing[0].std" = [0.0, 0.001]'
+
+SPREADS = (
+    one(
+        'holding = "1h"',
+        'side = "spread"\nentry_z = 1\nexit_z = 1.5',
+        "policy.exit_z = 1.5: must be at most entry_z (policy.entry_z = 1) where side = "
+        '"spread", or a trade would open where it is to close',
+        more=SPREAD,
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        'side = ["fixed", "spread"]\nentry_z = [2, 1, 3]\nexit_z = [0, 1.5, 0.5]',
+        "sweep.exit_z[1] = 1.5: must be at most entry_z (sweep.entry_z[1] = 1) where side = "
+        '"spread", or a trade would open where it is to close',
+        more=SPREAD,
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "exit_z = [0, 0.5]",
+        "sweep.exit_z[1] = 0.5: must be at most entry_z (policy.entry_z = 0) where side = "
+        '"spread", or a trade would open where it is to close',
+        more=(*SPREAD, ('holding = "1h"', 'side = "spread"')),
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        "entry_z = { start = 0.5, stop = 2, num = 4 }",
+        "sweep.entry_z[0] = 0.5: must be at least exit_z (policy.exit_z = 1) where side = "
+        '"spread", or a trade would open where it is to close',
+        more=(*SPREAD, ('holding = "1h"', 'side = "spread"\nexit_z = 1')),
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        f'side = ["fixed", "spread"]\n{CALM_STD}',
+        "sweep.market.regimes.calm.mispricing[0].std[0] = 0.0: leaves no mispricing, and "
+        'sweep.side[1] = "spread" needs some; take the value out, or run it in a file without '
+        "that side",
+        more=(*SPREAD, (SWEPT, "")),
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        f'{CALM_STD}\n"market.regimes.calm.mispricing[0].spike_std" = [0.002, 0.0]',
+        "sweep.market.regimes.calm.mispricing[0].std[0] = 0.0: leaves no mispricing, with "
+        "sweep.market.regimes.calm.mispricing[0].spike_std[1] = 0.0, and policy.side = "
+        '"spread" needs some; take the value out, or run it in a file without that side',
+        more=(
+            ("correlation = 0.85", MOVING.replace(" }", ", spike_intensity = 9, spike_std = 1 }")),
+            ("correlation = 0.8\n", STILL),
+            ('holding = "1h"', 'side = "spread"'),
+            (SWEPT, ""),
+        ),
+    ),
+    one(
+        "leverage = [2, 5, 50]",
+        CALM_STD,
+        "sweep.market.regimes.calm.mispricing[0].std[0] = 0.0: with this value, policy.side: "
+        "needs mispricing; add it to the regimes",
+        more=(*SPREAD, ('holding = "1h"', 'side = "spread"')),
+    ),
+)
+
 FUNDED = (
     one(
         "correlation = 0.85",
@@ -850,6 +915,12 @@ OWN = (
 )
 
 FILE = (
+    one(
+        'name = "base"',
+        'name = "base"\n"p0]q".cq = 5',
+        'p0]q: is no key of the file, which has "name", "description", "simulation", '
+        '"market", "venues", "policy", "sweep"',
+    ),
     one('name = "base"\n', "", 'name: is missing; as in name = "btc-eth-hourly"'),
     one(
         'name = "base"',
@@ -876,6 +947,6 @@ FILE = (
 )
 
 BROKEN = (
-    *FILE, *SIMULATION, *MARKET, *EVENTS, *MISPRICING, *FUNDED, *SHOCKS, *CHAINS, *VENUES, *POLICY,
-    *LEGS, *SWEEP, *OWN,
+    *FILE, *SIMULATION, *MARKET, *EVENTS, *MISPRICING, *SPREADS, *FUNDED, *SHOCKS, *CHAINS, *VENUES,
+    *POLICY, *LEGS, *SWEEP, *OWN,
 )  # fmt: skip

@@ -79,7 +79,15 @@ def test_the_stationary_market_starts_nowhere_in_particular() -> None:
 def test_the_command_prints_what_the_scenario_says(capsys: pytest.CaptureFixture[str]) -> None:
     facts.main(["--paths", "64", "--days", "14"])
     said = dict(line.split(": ") for line in capsys.readouterr().out.strip().splitlines())
-    assert list(said) == ["leg a", "leg b", "b less a", "legs", "funding a", "funding b"]
+    assert list(said) == [
+        "leg a",
+        "leg b",
+        "b less a",
+        "legs",
+        "funding a",
+        "funding b",
+        "fundings",
+    ]
     prints = dict(part.rsplit(" ", 1) for part in said["funding a"].split(", "))
     # 64 paths, stationary: the share at the interest rate varies by .45 between paths at most
     assert abs(float(prints["at interest"]) - 0.36) < 4 * 0.45 / 8

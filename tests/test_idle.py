@@ -129,7 +129,7 @@ def eventful_example(precision: str, seed: int) -> Job:
         tail_dof=4.0,
         jumps=JumpSpec(0.02 * year, (-0.01, -0.012), (0.02, 0.02), 0.8),
         mispricing=(MispricingSpec(20 * step, 0.004, 0.01 * year, 0.01),),
-        premium=PremiumSpec((0.0003, -0.0002), (0.0005, 0.0008), 8 * step),
+        premium=PremiumSpec((0.0003, -0.0002), (0.0005, 0.0008), 8 * step, 0.85),
     )
 
     def watchful(k: int, spec: PolicySpec) -> PolicySpec:

@@ -397,6 +397,12 @@ def test_expiry_comes_before_a_rebalance() -> None:
     check(book, rebalances=0, trades=3, wins=3, final_equity=1.1**3, trade_sum_1=0.3)
 
 
+def test_a_due_interval_counts_where_nothing_trades() -> None:
+    """Nothing moves in 4 steps: due at the start of 3 of them, and only opening and closing pay."""
+    spec = policy(1.0, 2.0, venues=(venue(taker_fee=0.01),), rebalance_interval=1.0)
+    check(ledger(tape_of({}, {}, {}, {}), spec), rebalances=3, turnover=4, fees=0.04, trades=1)
+
+
 def test_the_interval_clock_restarts_with_a_trade() -> None:
     """Every 2 steps, trades of 3 steps: due at the ends of steps 2 and 5, not of 4.
 

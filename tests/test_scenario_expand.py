@@ -195,7 +195,7 @@ funding = { mean = [0.0001, 0.0002], std = [0.0003, 0.0004], half_life = "1d" }
 [[market.funding_regimes]]
 name = "loud"
 mean_duration = "1d"
-funding = { mean = [0.0, 0.0], std = [0.001, 0.002], half_life = "8h" }
+funding = { mean = [0.0, 0.0], std = [0.001, 0.002], half_life = "8h", correlation = 0.85 }
 
 [[market.shocks]]
 at = "12h"
@@ -250,7 +250,7 @@ def test_the_whole_market() -> None:
     assert (stress.tail_dof, stress.jumps, stress.leg_jumps) == (NEVER, None, None)
     assert stress.mispricing == (MispricingSpec(hour / 3, 0.0), slow)
     assert found.funding_regimes[1] == FundingRegimeSpec(
-        "loud", PremiumSpec((0.0, 0.0), (0.001, 0.002), 8 * hour)
+        "loud", PremiumSpec((0.0, 0.0), (0.001, 0.002), 8 * hour, 0.85)
     )
     assert found.funding_chain is not None
     assert found.funding_chain.initial == 1

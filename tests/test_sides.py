@@ -133,6 +133,13 @@ def test_the_funding_side_shorts_the_dearer_leg(rates: tuple[float, float], long
     assert book["pnl_a"] == pytest.approx(0.01 if long_a else -0.01)
 
 
+def test_the_funding_side_compares_rates_before_the_cap() -> None:
+    """2% and 1%, both capped at .5%: a is still the dearer, and shorted."""
+    spec = policy(1.0, 2.0, venues=(free(funding_cap=0.005),), side="funding")
+    tape = tape_of({"funding_a": 0.02, "funding_b": 0.01, "return_a": 0.01})
+    assert settle(tape, spec, funding=True)["pnl_a"] == pytest.approx(-0.01)
+
+
 def test_the_funding_side_is_chosen_anew_with_each_trade() -> None:
     """Held for 2 steps: the rates of step 2 do not matter, those of step 3 do."""
     spec = policy(1.0, 2.0, venues=(free(),), side="funding", holding=2.0)

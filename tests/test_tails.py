@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from markets import HOUR, share_error, two_state
 from stresscube_kernels import tails
@@ -57,6 +57,47 @@ def test_the_table_has_mean_1(dof: float) -> None:
     assert np.dot(widths, made[:-1]) == pytest.approx(1.0, abs=1e-9)
     assert np.all(np.diff(made) <= 1e-12)
     assert np.all(made > 0)
+
+
+@pytest.mark.parametrize("dof", [3.0, 30.0, 1e4, 1e6, 1e7, 1e12, 1e300])
+def test_the_table_for_any_dof(dof: float) -> None:
+    """Mean 1, falling, and each bin's mean by E[V; chi2 < c] = p + 2 f(c), which has no difference
+    of like numbers; beyond 1e6 by its limit 1 + sqrt(2/nu) dphi/dp, whose next term, 4/3 (z^2 - 1)
+    / nu, is below 54 / nu, z being at most 6.3."""
+    made = tails.table(dof)
+    bins = np.arange(tails.ENTRIES)
+    edges = 2.0 ** (bins // 32 - 32.0) * (1 + bins % 32 / 32)
+    edges[0] = 0.0
+    width = np.diff(edges)
+    assert np.all(np.isfinite(made))
+    assert np.dot(width, made[:-1]) == pytest.approx(1.0, abs=1e-12)
+    assert np.all(np.diff(made) <= 0)
+    c = stats.chi2.ppf(edges[1:-1], dof) if dof <= 1e6 else np.zeros(len(edges) - 2)
+    if dof <= 1e6:
+        log_density = (dof / 2 - 1) * np.log(c / 2) - c / 2 - special.gammaln(dof / 2)
+        expected = 1 + 2 * np.diff(np.pad(np.exp(log_density) / 2, 1)) / width
+        np.testing.assert_allclose(made[:-1], expected, rtol=6e-8)  # float32's rounding
+    else:
+        density = np.pad(stats.norm.pdf(stats.norm.ppf(edges[1:-1])), 1)
+        expected = (2 / dof) ** 0.5 * np.diff(density) / width
+        np.testing.assert_allclose(made[:-1] - 1, expected, rtol=0, atol=54 / dof + 1e-15)
+
+
+@pytest.mark.parametrize("dof", [30.0, 1e4, 1e6, 1e7, 1e12])
+def test_the_variance_of_the_mixing_variable(dof: float) -> None:
+    """Var V = 2 / (nu - 4), of which the bins, 1/32 of an octave of p wide, leave out 0.2%."""
+    made = tails.table(dof)
+    bins = np.arange(tails.ENTRIES)
+    edges = 2.0 ** (bins // 32 - 32.0) * (1 + bins % 32 / 32)
+    variance = np.dot(np.diff(edges), (made[:-1] - 1) ** 2)
+    assert variance == pytest.approx(2 / (dof - 4), rel=3e-3)
+
+
+def test_both_ways_to_a_table_meet() -> None:
+    """At 1e6 degrees the expansion is off by 300 nu^-3/2 at most, in the rarest bin."""
+    exact, expanded = (tails.table(1e6 * (1 + d)) for d in (0.0, 1e-12))
+    assert not np.array_equal(exact, expanded)
+    np.testing.assert_allclose(expanded, exact, rtol=0, atol=300 * 1e6**-1.5)
 
 
 def test_no_tails_is_a_table_of_ones() -> None:

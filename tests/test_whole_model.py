@@ -174,7 +174,7 @@ def neutral(job: Job) -> Job:
         )
         for regime in job.market.regimes
     )
-    nothing = PremiumSpec((0.0, 0.0), (0.0, 0.0), HOUR)
+    nothing = PremiumSpec((0.0, 0.0), (0.0, 0.0), HOUR, 0.7)
     market = replace(
         job.market,
         regimes=regimes,

@@ -119,8 +119,9 @@ def random_full_market(rng: np.random.Generator, step: float) -> MarketSpec:
     def component() -> MispricingSpec:
         return MispricingSpec(number(1, 30) * step, number(0.0, 0.004), often(), number(0.0, 0.01))
 
-    def premium() -> PremiumSpec:
-        return PremiumSpec(pair(-0.002, 0.002), pair(0.0, 0.002), number(1, 20) * step)
+    def premium(correlation: float) -> PremiumSpec:
+        level, spread = pair(-0.002, 0.002), pair(0.0, 0.002)
+        return PremiumSpec(level, spread, number(1, 20) * step, correlation)
 
     def leg_jump() -> LegJumpSpec:
         return LegJumpSpec(often(), number(-0.03, 0.03), number(0.0, 0.03))
@@ -147,7 +148,8 @@ def random_full_market(rng: np.random.Generator, step: float) -> MarketSpec:
     return MarketSpec(
         (regime(0), regime(1)), two_state(durations()),
         slow_states(*rng.uniform(-1.0, 1.0, 2)), two_state(durations()),
-        tuple(FundingRegimeSpec(f"f{k}", premium()) for k in range(2)), two_state(durations()),
+        tuple(FundingRegimeSpec(f"f{k}", premium((0.8, -0.5)[k])) for k in range(2)),
+        two_state(durations()),
         tail_interval=number(1, 12) * step,
         funding_interval=number(1, 12) * step,
         signal_half_life=number(2, 20) * step,

@@ -187,6 +187,8 @@ class Component(NamedTuple):
     std: F  # stationary, without spikes
     spike_probability: U
     spike_std: F
+    spike_memory: F  # sum over past steps of the probability of a spike, times decay squared
+    source: tuple[U, ...]  # cumulative probabilities of the regime that x at time 0 comes from
 
 
 class Premium(NamedTuple):
@@ -196,6 +198,8 @@ class Premium(NamedTuple):
     decay: F
     kick: F
     std: F
+    shared: F  # weight of the other leg's noise: the correlation for leg b, 0 for leg a
+    own: F  # weight of its own: sqrt(1 - shared^2)
 
 
 class Regime(NamedTuple):
@@ -325,6 +329,7 @@ class Features(NamedTuple):
     by_equity: bool = False
     to_leverage: bool = False
     nets: bool = False
+    correlated_premiums: bool = False
     isolated: bool = False  # each leg in a margin account of its own
 
 

@@ -9,17 +9,28 @@ from __future__ import annotations
 from typing import Any
 
 from . import special
-from .contract import FundingRule, Premium
+from .contract import Features, FundingRule, Premium
 from .ops import Ops
 
 
-def move(ops: Ops, premium: Premium, value: Any, word: Any) -> Any:
+def noises(
+    ops: Ops, features: Features, legs: tuple[Premium, ...], words: tuple[Any, ...]
+) -> tuple[Any, Any]:
+    """Standard normals of leg a and leg b, correlated as their indices are."""
+    first, second = special.normal(ops, words[0]), special.normal(ops, words[1])
+    if not features.correlated_premiums:
+        return first, second
+    return first, legs[1].shared * first + legs[1].own * second
+
+
+def start(premium: Premium, noise: Any) -> Any:
+    """A premium index at time 0, in its long run."""
+    return premium.mean + premium.std * noise
+
+
+def move(premium: Premium, value: Any, noise: Any) -> Any:
     """One step of a premium index."""
-    return (
-        premium.mean
-        + premium.decay * (value - premium.mean)
-        + premium.kick * special.normal(ops, word)
-    )
+    return premium.mean + premium.decay * (value - premium.mean) + premium.kick * noise
 
 
 def rate(ops: Ops, rule: FundingRule, premium: Any) -> Any:

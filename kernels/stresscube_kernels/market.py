@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from . import funding, jumps, mispricing, philox, signals, special, tails, ticks
-from .contract import Draw, Features, Market, MarketState, Premium, Regime, Tick
+from .contract import Component, Draw, Features, Market, MarketState, Premium, Regime, Tick
 from .ops import Ops
 from .switching import pick, row, starts, switch
 from .tree import like
@@ -20,19 +20,26 @@ def market_start(ops: Ops, features: Features, market: Market, draw: Draw) -> Ma
     """The state of a path at time 0; draw.step must be 0."""
     word, word_correlation, word_funding, word_noise = philox.words(ops, draw, philox.BLOCK_START)
     words_x = philox.words(ops, draw, philox.BLOCK_START_SPREAD)
+    words_spikes = [
+        philox.words(ops, draw, block) if features.events else ()
+        for block in philox.BLOCK_START_SPIKES
+    ]
     words_premium = philox.words(ops, draw, philox.BLOCK_START_FUNDING)
     zero = ops.u2f(draw.path ^ draw.path)  # in the shape of the paths, for arrays
     one = zero + 1.0
     regime = zero + switch(ops, word, starts(market.regimes))
     funding_regime = zero + switch(ops, word_funding, starts(market.funding_regimes))
     here = regime_at(ops, market, regime, zero)
-    x = [c.std * special.normal(ops, w) for c, w in zip(here.mispricing, words_x, strict=False)]
-    premium = [
-        p.mean + p.std * special.normal(ops, w)
-        for p, w in zip(premium_at(ops, market, here, funding_regime), words_premium, strict=False)
+    x = [
+        mispricing.start(ops, came_from(ops, market, here, k, words_x[2 + k]), words_x[k], ages)
+        for k, ages in zip(range(len(here.mispricing)), words_spikes, strict=False)
     ]
     x_1, x_2 = [*x, zero, zero][:2]
-    premium_a, premium_b = [*premium, zero, zero][:2]
+    premium_a, premium_b = zero, zero
+    if features.funding:
+        legs = premium_at(ops, market, here, funding_regime)
+        noises = funding.noises(ops, features, legs, words_premium)
+        premium_a, premium_b = (funding.start(p, z) for p, z in zip(legs, noises, strict=True))
     return MarketState(
         regime=regime,
         correlation_regime=zero + switch(ops, word_correlation, starts(market.correlation_regimes)),
@@ -156,6 +163,16 @@ def regime_at(ops: Ops, market: Market, regime: Any, correlation_regime: Any) ->
     return here._replace(correlation=ops.where(own, here.correlation, chained))
 
 
+def came_from(ops: Ops, market: Market, here: Regime, k: int, word: Any) -> Component:
+    """The numbers of the regime that component k at time 0 comes from."""
+    source = switch(ops, word, here.mispricing[k].source[:-1])
+    parts = [regime.mispricing[k]._replace(source=()) for regime in market.regimes]
+    return Component(*(
+        () if isinstance(column[0], tuple) else pick(ops, source, column)
+        for column in zip(*parts, strict=True)
+    ))  # fmt: skip
+
+
 def premium_at(ops: Ops, market: Market, here: Regime, funding_regime: Any) -> tuple[Premium, ...]:
     """The premium indices' numbers: the funding chain's where there is one."""
     if not market.funding_regimes:
@@ -255,12 +272,13 @@ def fund(
         return state, 0.0
     words = philox.words(ops, draw, philox.BLOCK_FUNDING)
     legs = premium_at(ops, market, here, state.funding_regime)
+    noise_a, noise_b = funding.noises(ops, features, legs, words)
     wait = state.funding_wait - 1.0
     due = wait < 0.5
     return (
         state._replace(
-            premium_a=funding.move(ops, legs[0], state.premium_a, words[0]),
-            premium_b=funding.move(ops, legs[1], state.premium_b, words[1]),
+            premium_a=funding.move(legs[0], state.premium_a, noise_a),
+            premium_b=funding.move(legs[1], state.premium_b, noise_b),
             funding_wait=ops.where(due, market.funding.interval, wait),
         ),
         ops.where(due, 1.0, 0.0),

@@ -18,6 +18,36 @@ class Moved(NamedTuple):
     spiked: Any
 
 
+def start(ops: Ops, component: Component, word: Any, ages: tuple[Any, ...]) -> Any:
+    """A component at time 0, in the long run of these numbers.
+
+    ages: words for the ages of its last spikes; none where nothing spikes.
+
+    Given when its spikes fell a component is normal, of variance std^2 + spike_std^2 W, where W
+    sums their decays squared. Back in time these are R_k = exp(-(e_1 + ... + e_k) / E[W]), the
+    e_i from Exp(1). The last four spikes are drawn and the older stand at their mean, R_4 E[W]:
+    the variance is exact, and so is the shape where spikes are rare. Of the excess kurtosis,
+    3/(2 E[W]) for spikes alone, the share (E[W] / (2 + E[W]))^4 is missing.
+    """
+    variance = component.std * component.std
+    if ages:
+        size = component.spike_std
+        variance = variance + size * size * remembered(ops, component.spike_memory, ages)
+    return ops.sqrt(variance) * special.normal(ops, word)
+
+
+def remembered(ops: Ops, memory: Any, ages: tuple[Any, ...]) -> Any:
+    """The sum of the squared decays of past spikes, memory its mean."""
+    total: Any = 0.0
+    age: Any = 0.0
+    decay: Any = 0.0
+    for word in ages:
+        age = age + special.exponential(ops, word)
+        decay = special.vanishing(ops, age / memory)
+        total = total + decay
+    return total + decay * memory
+
+
 def move(
     ops: Ops,
     components: tuple[Component, ...],

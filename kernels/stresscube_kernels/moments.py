@@ -6,9 +6,14 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .chain import stationary
+from .chain import stationary, transition_matrix
+from .rates import decay, event_probability
 from .spec import ChainSpec, MarketSpec, MispricingSpec, PolicySpec, RegimeSpec
+
+STILL = MispricingSpec(1.0, 0.0)
+"""A component that never moves."""
 
 
 def regime_shares(market: MarketSpec) -> list[float]:
@@ -54,51 +59,112 @@ def usual_correlation(market: MarketSpec, regime: RegimeSpec) -> float:
 def step_variance(market: MarketSpec, step: float) -> float:
     """Variance of the legs' mean return over a step: diffusion, jumps, and the mispricing's change.
 
-    The change of a stationary component over a step has variance 2 var(x) (1 - decay).
+    A component that was x changes by (decay - 1) x and the step's noise.
     """
-    change = sum(
-        share * 2.0 * component_variance(component) * (1.0 - 0.5 ** (step / component.half_life))
-        for share, regime in zip(regime_shares(market), market.regimes, strict=True)
-        for component in regime.mispricing
-    )
-    return long_run_variance(market) * step + change / 4.0
-
-
-def long_run_variance(market: MarketSpec) -> float:
-    """Variance a year of the legs' mean return: diffusion and jumps."""
+    shares = regime_shares(market)
     var_a, cov, var_b = covariance(market)
-    total = (var_a + 2.0 * cov + var_b) / 4.0
-    for share, regime in zip(regime_shares(market), market.regimes, strict=True):
-        if regime.jumps is not None:
-            jump = regime.jumps
-            mean = sum(jump.mean) / 2.0
-            sum_of_squares = jump.std[0] ** 2 + jump.std[1] ** 2
-            cross = 2.0 * jump.correlation * jump.std[0] * jump.std[1]
-            total += share * jump.intensity * (mean**2 + (sum_of_squares + cross) / 4.0)
-        for alone in regime.leg_jumps or ():
-            total += share * alone.intensity * (alone.mean**2 + alone.std**2) / 4.0
+    total = (var_a + 2.0 * cov + var_b) / 4.0 * step
+    for share, regime in zip(shares, market.regimes, strict=True):
+        total += share * _jump_variance(regime, step)
+    for squares, parts in zip(mispricing_squares(market, step), _components(market), strict=True):
+        for square, share, part in zip(squares, shares, parts, strict=True):
+            kept = decay(part.half_life, step)
+            noise = share * (1.0 - kept * kept) * component_variance(part, step)
+            total += ((1.0 - kept) ** 2 * square + noise) / 4.0
     return total
 
 
-def sd_mispricing(market: MarketSpec) -> float:
-    """Standard deviation of the mispricing, spikes included, averaged over regimes."""
-    return math.sqrt(
-        sum(
-            share * component_variance(component)
-            for share, regime in zip(regime_shares(market), market.regimes, strict=True)
-            for component in regime.mispricing
-        )
-    )
+def _jump_variance(regime: RegimeSpec, step: float) -> float:
+    """Variance of the legs' mean log-jump over a step."""
+    total = 0.0
+    if regime.jumps is not None:
+        jump = regime.jumps
+        cross = 2.0 * jump.correlation * jump.std[0] * jump.std[1]
+        variance = (jump.std[0] ** 2 + jump.std[1] ** 2 + cross) / 4.0
+        total += _rare(event_probability(jump.intensity, step), sum(jump.mean) / 2.0, variance)
+    for alone in regime.leg_jumps or ():
+        probability = event_probability(alone.intensity, step)
+        total += _rare(probability, alone.mean / 2.0, alone.std**2 / 4.0)
+    return total
 
 
-def component_variance(component: MispricingSpec) -> float:
-    """Stationary variance of a component.
+def _rare(probability: float, mean: float, variance: float) -> float:
+    """Variance of what is 0 but for this probability."""
+    return probability * variance + probability * (1.0 - probability) * mean * mean
 
-    Spikes of rate nu and size s that decay at rate k add nu s^2 / (2 k).
+
+def sd_mispricing(market: MarketSpec, step: float) -> float:
+    """Standard deviation of the mispricing in the long run, spikes included, over all regimes."""
+    return math.sqrt(float(mispricing_squares(market, step).sum()))
+
+
+def mispricing_squares(market: MarketSpec, step: float) -> NDArray[np.float64]:
+    """E[x^2; regime] of each component in the long run, shape [component, regime]."""
+    squares = [
+        weights @ [component_variance(part, step) for part in parts]
+        for weights, parts in zip(_origins(market, step), _components(market), strict=True)
+    ]
+    return np.array(squares).reshape(-1, len(market.regimes))
+
+
+def mispricing_sources(market: MarketSpec, step: float, count: int = 0) -> NDArray[np.float64]:
+    """P(source | regime now) of at least `count` components, shape [component, regime, source].
+
+    x is a sum of decayed noises. Their variances, over those of the regimes that they fell in, are
+    weights that sum to 1 on every path: averaged, a law of the regime that x comes from. x drawn
+    in that regime's long run then has the variance of the long run of the chain.
     """
-    decay = math.log(2.0) / component.half_life
-    spikes = component.spike_intensity * component.spike_std**2 / (2.0 * decay)
-    return component.std**2 + spikes
+    shares = np.array(regime_shares(market))[:, None]
+    found = [
+        np.where(shares > 0.0, weights / np.where(shares > 0.0, shares, 1.0), np.eye(len(shares)))
+        for weights in _origins(market, step, count)
+    ]
+    return np.array(found).reshape(-1, len(shares), len(shares))
+
+
+def _origins(market: MarketSpec, step: float, count: int = 0) -> list[NDArray[np.float64]]:
+    """P(regime now, source) for each component, shape [regime, source].
+
+    A step takes 1 - d^2 of x's variance from the regime at its start, d that regime's decay, and
+    then the chain moves: with W these, P the step matrix and pi the shares,
+    W = P' (d^2 W + (1 - d^2) diag(pi)). Where the long run is not unique, that of the initial
+    regime for ever.
+    """
+    shares = np.array(regime_shares(market))
+    moves = transition_matrix(market.chain, step)
+    if not np.allclose(shares @ moves, shares, atol=1e-9):
+        moves = np.eye(len(shares))
+    found: list[NDArray[np.float64]] = []
+    for parts in _components(market, count):
+        kept = np.array([decay(part.half_life, step) ** 2 for part in parts])
+        system = np.eye(len(shares)) - moves.T * kept
+        solved = np.linalg.solve(system, moves.T * ((1.0 - kept) * shares))
+        found.append(solved.astype(np.float64))
+    return found
+
+
+def _components(market: MarketSpec, count: int = 0) -> list[list[MispricingSpec]]:
+    """At least `count` components in every regime; still where a regime lacks one."""
+    most = max(count, *(len(regime.mispricing) for regime in market.regimes))
+    return [
+        [(*regime.mispricing, *([STILL] * most))[k] for regime in market.regimes]
+        for k in range(most)
+    ]
+
+
+def component_variance(component: MispricingSpec, step: float) -> float:
+    """Variance of a component in its long run, spikes included."""
+    return component.std**2 + spike_memory(component, step) * component.spike_std**2
+
+
+def spike_memory(component: MispricingSpec, step: float) -> float:
+    """The mean sum of the squared decays of all past spikes.
+
+    Spikes of size s add s^2 times this to the stationary variance; for small steps it is
+    nu / (2 k), nu their rate and k that of the decay.
+    """
+    kept = decay(component.half_life, step)
+    return event_probability(component.spike_intensity, step) / (1.0 - kept * kept)
 
 
 def min_variance_ratio(market: MarketSpec) -> float:

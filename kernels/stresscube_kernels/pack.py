@@ -225,6 +225,7 @@ def market_shape(market: MarketSpec) -> contract.Shape:
             mispricing=mispricing > 0,
             tails=any(r.tail_dof < NEVER_IN_A_KERNEL for r in regimes),
             funding=funding,
+            correlated_premiums=funding and _correlates_premiums(market),
             mark=mispricing > 0 and market.mark_smoothing > 0.0,
             events=spikes or jumps or leg_jumps or len(market.shocks) > 0 or not built_in,
         ),
@@ -250,6 +251,12 @@ def _pays_funding(market: MarketSpec) -> bool:
     premiums = [r.premium for r in (*market.regimes, *market.funding_regimes) if r.premium]
     numbers = [value for p in premiums for value in (*p.mean, *p.std, market.interest)]
     return any(value != 0.0 for value in numbers)
+
+
+def _correlates_premiums(market: MarketSpec) -> bool:
+    """Whether the premium indices of the legs share any noise."""
+    premiums = [r.premium for r in (*market.regimes, *market.funding_regimes) if r.premium]
+    return any(p.correlation != 0.0 and min(p.std) > 0.0 for p in premiums)
 
 
 def united(shapes: Iterable[contract.Shape]) -> contract.Shape:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from . import contract, tails
 from .chain import UNIT, cumulative, start_probabilities, transition_matrix
-from .moments import sd_mispricing, step_variance
+from .moments import STILL, mispricing_sources, sd_mispricing, spike_memory, step_variance
+from .rates import decay, event_probability
 from .rules import completed, market_rules_of
 from .spec import (
     ChainSpec,
@@ -28,7 +28,6 @@ from .spec import (
 EIGHT_HOURS = 8.0 / (365 * 24)
 NO_JUMP = JumpSpec(0.0, (0.0, 0.0), (0.0, 0.0), 0.0)
 NO_LEG_JUMPS = (LegJumpSpec(0.0, 0.0, 0.0),) * 2
-STILL = MispricingSpec(1.0, 0.0)
 
 
 def pack_market(market: MarketSpec, simulation: SimulationSpec, shape: contract.Shape) -> Any:
@@ -38,9 +37,10 @@ def pack_market(market: MarketSpec, simulation: SimulationSpec, shape: contract.
     """
     step = simulation.step
     nexts, starts = _chain(market.chain, step)
+    components = _mispricing(market, shape.mispricing, step)
     packed = contract.Market(
         regimes=tuple(
-            _regime(regime, step, shape, nexts[k], starts[k])
+            _regime(regime, step, shape, nexts[k], starts[k])._replace(mispricing=components[k])
             for k, regime in enumerate(market.regimes)
         ),
         correlation_regimes=_correlation_regimes(market, step),
@@ -69,16 +69,6 @@ def split(leaves: list[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[np.uint3
     tables: list[NDArray[Any]] = [v for v in leaves if isinstance(v, np.ndarray)]
     (table,) = tables
     return np.array(reals, dtype), words, table.astype(dtype)
-
-
-def decay(half_life: float, step: float) -> float:
-    """What is left after one step of an exponential decay; 0 for a half-life of 0."""
-    return 0.5 ** (step / half_life) if half_life > 0.0 else 0.0
-
-
-def event_probability(intensity: float, step: float) -> float:
-    """The probability of an event in a step, at most one being counted."""
-    return -math.expm1(-intensity * step)
 
 
 def _word(probability: float) -> np.uint32:
@@ -120,8 +110,12 @@ def _premium(premium: PremiumSpec, step: float) -> tuple[contract.Premium, ...]:
             decay=np.float64(left),
             kick=np.float64(std * math.sqrt(1.0 - left * left)),
             std=np.float64(std),
+            shared=np.float64(shared),
+            own=np.float64(math.sqrt(1.0 - shared * shared)),
         )
-        for mean, std in zip(premium.mean, premium.std, strict=True)
+        for mean, std, shared in zip(
+            premium.mean, premium.std, (0.0, premium.correlation), strict=True
+        )
     )
 
 
@@ -148,7 +142,7 @@ def _regime(
         leg_jumps=tuple(_leg_jump(j, step) for j in regime.leg_jumps or NO_LEG_JUMPS)
         if shape.leg_jumps
         else (),
-        mispricing=_mispricing(regime.mispricing, shape.mispricing, step),
+        mispricing=(),
         premium=premium,
         next=nexts,
         start=start,
@@ -190,25 +184,36 @@ def _leg_jump(jump: LegJumpSpec, step: float) -> contract.LegJump:
 
 
 def _mispricing(
-    components: Sequence[MispricingSpec], count: int, step: float
-) -> tuple[contract.Component, ...]:
-    padded = [*components[:count], *[STILL] * (count - len(components))]
-    return tuple(_component(component, step) for component in padded)
+    market: MarketSpec, count: int, step: float
+) -> list[tuple[contract.Component, ...]]:
+    """The components of each regime."""
+    sources = cumulative(mispricing_sources(market, step, count))
+    return [
+        tuple(
+            _component(part, step, tuple(sources[k, r]))
+            for k, part in enumerate((*regime.mispricing, *([STILL] * count))[:count])
+        )
+        for r, regime in enumerate(market.regimes)
+    ]
 
 
-def _component(component: MispricingSpec, step: float) -> contract.Component:
+def _component(
+    component: MispricingSpec, step: float, source: tuple[np.uint32, ...]
+) -> contract.Component:
     left = decay(component.half_life, step)
     return contract.Component(
         decay=np.float64(left),
         kick=np.float64(component.std * math.sqrt(1.0 - left * left)),
         std=np.float64(component.std),
         spike_probability=_word(event_probability(component.spike_intensity, step)),
-        spike_std=np.float64(component.spike_std),
+        spike_std=np.float64(component.spike_std if component.spike_intensity > 0.0 else 0.0),
+        spike_memory=np.float64(max(spike_memory(component, step), 1e-30)),
+        source=source,
     )
 
 
 def _signals(market: MarketSpec, step: float) -> contract.Signals:
-    spread = sd_mispricing(market)
+    spread = sd_mispricing(market, step)
     first = next((r.mispricing[0] for r in market.regimes if r.mispricing), STILL)
     left = decay(first.half_life, step)
     return contract.Signals(

@@ -51,8 +51,9 @@ class Programs:
 def market_template(shape: contract.Shape, rules: MarketRules) -> Any:
     """A market record of this shape; only its structure and the leaves' dtypes mean anything."""
     real, word = np.float64(0.0), np.uint32(0)
-    premium = contract.Premium(real, real, real, real)
+    premium = contract.Premium(real, real, real, real, real, real)
     premiums = (premium, premium) if shape.features.funding else ()
+    component = contract.Component(real, real, real, word, real, real, (word,) * shape.regimes)
     regime = contract.Regime(
         drift_a=real,
         drift_b=real,
@@ -63,7 +64,7 @@ def market_template(shape: contract.Shape, rules: MarketRules) -> Any:
         slippage_multiplier=real,
         jumps=(contract.Jump(word, real, real, real, real, real),) * shape.jumps,
         leg_jumps=(contract.LegJump(word, real, real),) * shape.leg_jumps,
-        mispricing=(contract.Component(real, real, real, word, real),) * shape.mispricing,
+        mispricing=(component,) * shape.mispricing,
         premium=() if shape.funding_regimes else premiums,
         next=(word,) * shape.regimes,
         start=word,

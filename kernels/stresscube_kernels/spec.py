@@ -77,11 +77,15 @@ class MispricingSpec:
 
 @dataclass(frozen=True, slots=True)
 class PremiumSpec:
-    """Premium indices of (leg a, leg b) per funding interval; half_life in years."""
+    """Premium indices of (leg a, leg b) per funding interval; half_life in years.
+
+    correlation: of the legs' indices.
+    """
 
     mean: tuple[float, float]
     std: tuple[float, float]
     half_life: float
+    correlation: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,17 @@ LOG_COEFFICIENTS: tuple[float, ...] = (
     0.06971620527070717,
 )
 
-# Giles, "Approximating the erfinv function" (GPU Computing Gems, 2010), single precision,
-# highest degree first: in w - 2.5 for w < 5, in sqrt(w) - 3 beyond.
+# Giles, "Approximating the erfinv function" (GPU Computing Gems, 2010), highest degree first: in
+# w - 2.5 for w < 5, in sqrt(w) - 3 beyond. The first is his; his second is fitted to floats below
+# 1 and leaves them at |z| = 5.4, so it is fitted anew, to all p that a word can be.
 ERFINV_CENTRE = (
     2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
     -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
 )  # fmt: skip
 ERFINV_TAIL = (
-    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-    -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
+    -2.137551453681e-05, -0.000110913881148, 0.001147968541515, -0.003428933273820,
+    0.005818498012606, -0.007704609779399, 0.009425903095711, 1.001680881748257,
+    2.832977375069247,
 )  # fmt: skip
 
 SQRT_HALF_BITS = 0x3F3504F3  # float32 bits of sqrt(1/2)
@@ -74,8 +76,7 @@ def normal(ops: Ops, word: Any) -> Any:
     """A standard normal from one word: 31 bits of tail probability and a sign; |z| up to 6.3.
 
     With p the two-sided tail probability, |z| = sqrt(2) erfinv(1 - p). Small p is exact in
-    float32, where 1 - p would have lost it. Giles' tail polynomial is fitted to |z| below 5.4;
-    beyond (one draw in 15 million) the error grows to 2.4e-3.
+    float32, where 1 - p would have lost it.
     """
     p = (ops.u2f(word & ops.u32(0x7FFFFFFF)) + 0.5) * 2.0**-31
     w = -log(ops, p * (2.0 - p))
@@ -100,6 +101,14 @@ def expm1(ops: Ops, x: Any) -> Any:
     return result
 
 
+def vanishing(ops: Ops, x: Any) -> Any:
+    """e^-x for x >= 0, to 1e-6 absolute; from 64 on e^-64, which is nothing."""
+    power = 1.0 + expm1(ops, -0.0625 * ops.fmin(x, 64.0))
+    for _ in range(4):
+        power = power * power
+    return power
+
+
 def fit_log_coefficients(degree: int = 8) -> tuple[float, ...]:
     """The coefficients of LOG_COEFFICIENTS, by Chebyshev interpolation."""
     import numpy as np
@@ -117,5 +126,39 @@ def fit_log_coefficients(degree: int = 8) -> tuple[float, ...]:
     return tuple(float(c) for c in fitted.convert(kind=Polynomial, domain=[-1, 1]).coef)
 
 
+def fit_erfinv_tail(degree: int = 8) -> tuple[float, ...]:
+    """The coefficients of ERFINV_TAIL: of smallest relative error, by linear programming."""
+    import numpy as np
+    from numpy.polynomial import Chebyshev, Polynomial
+    from numpy.typing import NDArray
+    from scipy.optimize import linprog
+    from scipy.stats import norm
+
+    smallest = 2.0**-32  # of p: half a unit of 2^-31
+    low, high = 5.0**0.5, (-np.log(smallest * (2.0 - smallest))) ** 0.5
+    nodes = np.cos(np.pi * (np.arange(2000) + 0.5) / 2000)
+    root = low + (high - low) * (nodes + 1.0) / 2.0
+    one_less_p = np.sqrt(-np.expm1(-root * root))
+    p = np.exp(-root * root) / (1.0 + one_less_p)
+    ratio = np.asarray(norm.isf(p / 2.0), np.float64) / 2.0**0.5 / one_less_p
+
+    basis = np.polynomial.chebyshev.chebvander(nodes, degree) / ratio[:, None]
+    solve: Any = np.linalg.lstsq
+    near: NDArray[np.float64] = solve(basis, np.ones(len(nodes)), rcond=None)[0]
+    missing = 1.0 - basis @ near
+    scale = np.abs(missing).max()
+    bound = np.ones((len(nodes), 1))
+    found: Any = linprog(  # the least t with |basis x - missing / scale| <= t everywhere
+        np.append(np.zeros(degree + 1), 1.0),
+        A_ub=np.block([[basis, -bound], [-basis, -bound]]),
+        b_ub=np.append(missing, -missing) / scale,
+        bounds=(None, None),
+    )
+    domain = [low - 3.0, high - 3.0]
+    fitted = Chebyshev(near + scale * found.x[:-1], domain=domain)
+    return tuple(float(c) for c in fitted.convert(kind=Polynomial, domain=[-1, 1]).coef[::-1])
+
+
 if __name__ == "__main__":
-    print(",\n".join(repr(c) for c in fit_log_coefficients()))
+    for made in (fit_log_coefficients(), fit_erfinv_tail()):
+        print(*map(repr, made), sep=",\n", end="\n\n")

@@ -18,6 +18,8 @@ from .ops import Ops
 BINS_AN_OCTAVE = 32
 OCTAVES = 32
 ENTRIES = OCTAVES * BINS_AN_OCTAVE + 1
+LARGE = 1e6
+"""Degrees of freedom beyond which V is expanded about 1."""
 _SHIFT = 18  # 23 mantissa bits, of which 5 are kept
 _BASE = 127 << 5  # the bin of 1.0
 
@@ -32,23 +34,41 @@ def mixing(ops: Ops, tails: Any, tail_word: Any, offset: Any) -> Any:
 
 
 def table(dof: float) -> NDArray[np.float64]:
-    """Bin means of V for nu = dof (inf: ones), shape [ENTRIES].
+    """Bin means of V for nu = dof > 2 (inf: ones), shape [ENTRIES].
 
-    With F_n the chi-squared law of n degrees, E[V; chi2 < c] = F_(nu - 2)(c).
+    With F_n the chi-squared law of n degrees, E[V; chi2 < c] = F_(nu - 2)(c). Beyond `LARGE`
+    degrees the two laws differ by less than their rounding, and V is expanded instead.
     """
-    if np.isinf(dof):
-        return np.ones(ENTRIES)
-    from scipy.stats import chi2
-
     octave, part = np.divmod(np.arange(ENTRIES), BINS_AN_OCTAVE)
     edges = 2.0**octave * (1.0 + part / BINS_AN_OCTAVE) / 2.0**OCTAVES
     edges[0] = 0.0
-    edges = np.append(edges[:-1], [1.0, 1.0])
-    below = chi2.cdf(chi2.ppf(edges, dof), dof - 2.0)
+    below = _expanded(edges, dof) if dof > LARGE else _exact(edges, dof)
     means = np.ones(ENTRIES)
-    means[:-1] = np.diff(below[:-1]) / np.diff(edges[:-1])
+    means[:-1] = np.diff(below) / np.diff(edges)
     means[-1] = means[-2]  # the one word that rounds to 2^32
     return means
+
+
+def _exact(p: NDArray[np.float64], dof: float) -> NDArray[np.float64]:
+    """E[V; chi2 < its p-quantile]."""
+    from scipy.stats import chi2
+
+    return chi2.cdf(chi2.ppf(p, dof), dof - 2.0)
+
+
+def _expanded(p: NDArray[np.float64], dof: float) -> NDArray[np.float64]:
+    """The same by Cornish and Fisher's (1938) expansion: bin means to 300 nu^-3/2.
+
+    chi2 = nu + z sqrt(2 nu) + 2/3 (z^2 - 1) + ..., z the normal p-quantile, makes
+    V = 1 - z sqrt(2/nu) + 4/3 (z^2 - 1)/nu + ...; below z these have the integrals p, -phi(z)
+    and -z phi(z).
+    """
+    from scipy.stats import norm
+
+    z = norm.ppf(p[1:-1])  # at the ends phi is 0
+    density = norm.pdf(z)
+    terms = (2.0 / dof) ** 0.5 * density - 4.0 / (3.0 * dof) * z * density
+    return p + np.pad(terms, 1)
 
 
 def step(tail_word: Any, tail_wait: Any, word: Any, interval: Any, ops: Ops) -> tuple[Any, Any]:

@@ -205,7 +205,7 @@ def _mispricing(part: Mispricing) -> MispricingSpec:
 
 
 def _premium(funding: Funding) -> PremiumSpec:
-    return PremiumSpec(funding.mean, funding.std, years(funding.half_life))
+    return PremiumSpec(funding.mean, funding.std, years(funding.half_life), funding.correlation)
 
 
 def _shock(shock: Shock, market: Market) -> ShockSpec:

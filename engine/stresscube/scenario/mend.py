@@ -28,7 +28,7 @@ def _known(key: str) -> str:
         entry = _entry(part)
         if entry is not None:
             return part if part == key or entry.leaf is not None else ""
-        part = re.sub(r"(\.[^.\[\]]*|\[\d+\]|^[^.\[\]]*)$", "", part)
+        part = re.sub(r"[.\[]?[^.\[]*$", "", part)
     return ""
 
 

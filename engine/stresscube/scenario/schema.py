@@ -108,6 +108,9 @@ class Funding(Table):
         ..., "Stationary standard deviation of each leg's premium.", [0.00005, 0.00005]
     )
     half_life: Annotated[float, Duration()] = key(..., "Half-life.", "1d")
+    correlation: Annotated[float, Real(-1, 1)] = key(
+        0.0, "Correlation of the legs' premiums.", 0.85, "correlation of the premiums"
+    )
 
 
 class Regime(Table):

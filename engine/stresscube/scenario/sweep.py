@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from stresscube.scenario import checks
+from stresscube.scenario import checks, combinations
 from stresscube.scenario.code import SECTIONS
 from stresscube.scenario.dotted import BadKey, Target, replaced, resolve
 from stresscube.scenario.faults import Problem, did_you_mean
@@ -61,6 +61,8 @@ def parse(raw: object, document: Document) -> Sweep:
     problems += _same_dimension(list(values), entries)
     if not problems:
         problems += _lasting(document, values, entries, known)
+    faulty = [key for key in entries if key not in values]
+    problems += combinations.problems(document, values, faulty)
     return Sweep(values, places, tuple(problems))
 
 
