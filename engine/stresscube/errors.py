@@ -17,6 +17,14 @@ class RunError(StresscubeError):
     exit_code: ClassVar[int] = 1
 
 
+class StoreError(StresscubeError):
+    """A bucket that is not there, refuses or does not answer."""
+
+
+class NoAnswer(StoreError):
+    """A bucket that does not answer, or only with errors of its own."""
+
+
 class Interrupted(StresscubeError):
     """A run was stopped on request; what it had finished is kept."""
 

@@ -14,7 +14,8 @@ from typing import Any
 from stresscube.errors import RunError
 from stresscube.identity import differences
 from stresscube.plan import Plan
-from stresscube.store.objects import LocalObjects
+from stresscube.store import lease
+from stresscube.store.objects import LocalObjects, Objects, Place
 
 CONTROL = "_control"
 PLAN = "_control/plan.json"
@@ -33,7 +34,7 @@ _REASONS = {
 
 
 @contextmanager
-def one_line_faults(folder: Path) -> Generator[None]:
+def one_line_faults(folder: Place) -> Generator[None]:
     """Turn an OSError inside into a RunError of one line that says how to go on."""
     try:
         yield
@@ -46,19 +47,30 @@ def one_line_faults(folder: Path) -> Generator[None]:
         ) from fault
 
 
-def _place(fault: OSError, folder: Path) -> str:
+def _place(fault: OSError, folder: Place) -> str:
     """Return the file that a fault names if it is outside the run's folder, else the folder."""
     name = fault.filename
-    inside = isinstance(name, str) and folder.absolute() in Path(name).absolute().parents
+    inside = isinstance(name, str) and Path(folder).absolute() in Path(name).absolute().parents
     return name if isinstance(name, str) and not inside else str(folder)
 
 
 @contextmanager
-def only_process(folder: Path) -> Generator[None]:
-    """Hold the run's lock. The system lets go of it when this process ends, however it ends.
+def only_process(objects: Objects) -> Generator[None]:
+    """Hold the run's lock.
 
     Raises RunError if another process holds it.
     """
+    if isinstance(objects, LocalObjects):
+        with _flock(objects.root):
+            yield
+    else:
+        with lease.hold(objects, LOCK):
+            yield
+
+
+@contextmanager
+def _flock(folder: Path) -> Generator[None]:
+    """The system lets go of this lock when the process ends, however it ends."""
     path = folder / LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="ascii") as file:
@@ -75,20 +87,20 @@ def only_process(folder: Path) -> Generator[None]:
         yield
 
 
-def require_run_folder(folder: Path) -> None:
-    """Refuse a folder that holds something else than a run.
+def require_run_folder(objects: Objects) -> None:
+    """Refuse a place that holds something else than a run.
 
     Raises RunError.
     """
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file: give another folder with -o")
-    if not folder.exists() or (folder / CONTROL).is_dir():
-        return
-    if any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty and holds no run: give another folder with -o")
+    place = objects.place
+    if isinstance(place, Path) and place.exists() and not place.is_dir():
+        raise RunError(f"{place} is a file: give another folder with -o")
+    names = objects.names("")
+    if names and CONTROL not in names:
+        raise RunError(f"{place} is not empty and holds no run: give another folder with -o")
 
 
-def adopt(objects: LocalObjects, plan: Plan, folder: Path) -> None:
+def adopt(objects: Objects, plan: Plan) -> None:
     """Write plan.json, or make sure that the one that is there is this plan.
 
     Raises RunError that names what differs.
@@ -97,7 +109,7 @@ def adopt(objects: LocalObjects, plan: Plan, folder: Path) -> None:
     data = (json.dumps(document, indent=1) + "\n").encode()
     if objects.get(PLAN) is None and objects.put_new(PLAN, data):
         return
-    there = read_plan(objects, folder)
+    there = read_plan(objects)
     if there.get("hash") == document["hash"]:
         return
     found = differences(
@@ -107,21 +119,23 @@ def adopt(objects: LocalObjects, plan: Plan, folder: Path) -> None:
     named = [text for text in found if not text.startswith("axes")] or found
     listed = "; ".join(named[:5]) + (f"; and {len(named) - 5} more" if len(named) > 5 else "")
     raise RunError(
-        f"{folder} holds another run: {listed or 'its plan.json was edited'}. "
+        f"{objects.place} holds another run: {listed or 'its plan.json was edited'}. "
         "Give another folder with -o, or remove this one, to start a new run"
     )
 
 
-def read_plan(objects: LocalObjects, folder: Path) -> dict[str, Any]:
+def read_plan(objects: Objects) -> dict[str, Any]:
     """Return the content of plan.json.
 
     Raises RunError if there is none or it cannot be read.
     """
     data = objects.get(PLAN)
     if data is None:
-        raise RunError(f"{folder} is not a run: it has no {PLAN}")
+        raise RunError(f"{objects.place} is not a run: it has no {PLAN}")
     try:
         content = json.loads(data)
         return {**content, "hash": content["hash"]}
     except (ValueError, TypeError, KeyError):
-        raise RunError(f"{folder}/{PLAN} is damaged: remove the folder to start again") from None
+        raise RunError(
+            f"{objects.place}/{PLAN} is damaged: remove the folder to start again"
+        ) from None

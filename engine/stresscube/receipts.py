@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
-from stresscube.store.objects import LocalObjects
+from stresscube.store.objects import Objects
 
 FOLDER = "_control/receipts"
 COMPLETE = "_control/COMPLETE"
@@ -34,22 +34,24 @@ class Receipt:
     finished: str
 
 
-def write(objects: LocalObjects, receipt: Receipt) -> None:
+def write(objects: Objects, receipt: Receipt) -> None:
     """Write the receipt of a block whose arrays are all stored."""
     objects.put(f"{FOLDER}/{receipt.block}.json", _json(asdict(receipt)))
 
 
-def read_all(objects: LocalObjects, plan_hash: str) -> dict[str, Receipt]:
+def read_all(objects: Objects, plan_hash: str) -> dict[str, Receipt]:
     """Return {block name: receipt} of a plan; unreadable or foreign receipts do not count."""
     found: dict[str, Receipt] = {}
-    for name in objects.names(FOLDER):
-        receipt = _parse(objects.get(f"{FOLDER}/{name}"))
+    names = objects.names(FOLDER)
+    every = objects.get_all([f"{FOLDER}/{name}" for name in names])
+    for name, data in zip(names, every, strict=True):
+        receipt = _parse(data)
         if receipt and receipt.plan == plan_hash and f"{receipt.block}.json" == name:
             found[receipt.block] = receipt
     return found
 
 
-def complete(objects: LocalObjects, plan_hash: str) -> dict[str, Any] | None:
+def complete(objects: Objects, plan_hash: str) -> dict[str, Any] | None:
     """Return what COMPLETE says of a plan's whole run, or None if it is not complete."""
     data = objects.get(COMPLETE)
     try:
@@ -62,7 +64,7 @@ def complete(objects: LocalObjects, plan_hash: str) -> dict[str, Any] | None:
     return record if record.get("plan") == plan_hash else None
 
 
-def write_complete(objects: LocalObjects, plan_hash: str, receipts: list[Receipt]) -> None:
+def write_complete(objects: Objects, plan_hash: str, receipts: list[Receipt]) -> None:
     """Write COMPLETE, with the totals of all receipts."""
     objects.put(COMPLETE, _json({"plan": plan_hash, **totals(receipts)}))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack, overload
 
 from stresscube import receipts
 from stresscube.backends import Backend, choose
@@ -21,7 +21,7 @@ from stresscube.memory import default_budget, parse_size, shares
 from stresscube.plan import Block, Plan, make_plan
 from stresscube.receipts import Receipt
 from stresscube.scenario import Scenario, load
-from stresscube.store.objects import LocalObjects
+from stresscube.store.objects import Place, objects_at
 from stresscube.store.writer import CubeWriter
 
 
@@ -54,24 +54,43 @@ class Silent:
     def finish(self) -> None: ...
 
 
+class Options(TypedDict, total=False):
+    """The options of `run`."""
+
+    backend: str | Backend
+    threads: int | None
+    memory: str | int | None
+    progress: Progress | None
+
+
+@overload
+def run(
+    scenario: Scenario | str | os.PathLike[str], out: Path | None = None, **options: Unpack[Options]
+) -> Path: ...
+@overload
+def run(
+    scenario: Scenario | str | os.PathLike[str], out: str, **options: Unpack[Options]
+) -> Place: ...
 def run(
     scenario: Scenario | str | os.PathLike[str],
-    out: str | os.PathLike[str] | None = None,
+    out: Place | None = None,
     *,
     backend: str | Backend = "auto",
     threads: int | None = None,
     memory: str | int | None = None,
     progress: Progress | None = None,
-) -> Path:
-    """Run a scenario, or go on with its run, and return the run's folder.
+) -> Place:
+    """Run a scenario, or go on with its run, and return where it lies.
 
-    scenario: a Scenario or the path of its file. out: the folder, `<name>.run` by default.
+    scenario: a Scenario or the path of its file. out: a folder or the text
+    `s3://bucket/prefix`; the folder `<name>.run` by default. The answer is a Path or such a text.
     backend: a name or a backend. threads: all cores by default. memory: most that the run
     allocates beyond interpreter and libraries, in bytes or as "4GB"; half of the machine's by
     default. The numbers do not depend on threads, memory or interruptions.
 
-    Raises RunError if the folder holds another run or cannot be written, Interrupted when
-    asked to stop, StresscubeError for a memory that is too small.
+    Raises RunError if the folder holds another run or cannot be written, StoreError if a bucket
+    refuses or does not answer, Interrupted when asked to stop, StresscubeError for a memory that
+    is too small.
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
@@ -80,18 +99,17 @@ def run(
     cores = threads or usable_cores()
     budget = default_budget() if memory is None else parse_size(memory)
     share = shares(plan, chosen, budget, cores)
-    folder = Path(out) if out is not None else Path(f"{scenario.name}.run")
+    objects = objects_at(f"{scenario.name}.run" if out is None else out)
     teller = progress or Silent()
-    with one_line_faults(folder):
-        require_run_folder(folder)
-        with only_process(folder), stop_on_signals() as stop:
-            objects = LocalObjects(folder)
-            adopt(objects, plan, folder)
+    with one_line_faults(objects.place):
+        require_run_folder(objects)
+        with only_process(objects), stop_on_signals() as stop:
+            adopt(objects, plan)
             cube = CubeWriter(objects, plan)
             cube.create()
             means = Means(plan, chosen, share, objects, cube, stop, teller.advance)
-            _run_rest(means, teller, folder)
-    return folder
+            _run_rest(means, teller)
+    return objects.place
 
 
 def usable_cores() -> int:
@@ -101,7 +119,7 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _run_rest(means: Means, progress: Progress, folder: Path) -> None:
+def _run_rest(means: Means, progress: Progress) -> None:
     plan, objects = means.plan, means.objects
     if receipts.complete(objects, plan.hash):
         progress.start(plan, frozenset(block.index for block in plan.blocks))
@@ -126,7 +144,7 @@ def _run_rest(means: Means, progress: Progress, folder: Path) -> None:
         means.stop.set()
         raise Interrupted(
             f"stopped with {len(done)} of {len(plan.blocks)} blocks done; "
-            f"run the same command again to go on in {folder}"
+            f"run the same command again to go on in {objects.place}"
         ) from None
     finally:
         progress.finish()

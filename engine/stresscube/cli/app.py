@@ -22,7 +22,9 @@ app = typer.Typer(
 )
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that a run wrote.")]
+RunFolder = Annotated[
+    str, typer.Argument(metavar="RUN", help="What a run wrote: a folder, or s3://bucket/prefix.")
+]
 Backend = Annotated[
     str, typer.Option("--backend", metavar="auto|cpu|cuda", help="What computes the paths.")
 ]
@@ -71,8 +73,13 @@ Limit = Annotated[
 def run(
     scenario: ScenarioFile,
     out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="DIR", help="Where to write; NAME.run unless given."),
+        str | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="DIR",
+            help="Where to write: a folder, NAME.run unless given, or s3://bucket/prefix.",
+        ),
     ] = None,
     backend: Backend = "auto",
     paths: Paths = None,

@@ -24,6 +24,7 @@ from stresscube.plane import default_sides
 from stresscube.runner import run as run_scenario
 from stresscube.runner import usable_cores
 from stresscube.show import LIQUIDATION, rank
+from stresscube.store.objects import Place
 from stresscube.text import count, plural, time_span
 
 ROWS = 5
@@ -34,7 +35,7 @@ class RunOptions:
     """What was asked for on the command line."""
 
     scenario: Path
-    out: Path | None = None
+    out: Place | None = None
     backend: str = "auto"
     paths: int | None = None
     seed: int | None = None
@@ -66,7 +67,7 @@ def run(options: RunOptions) -> None:
     try:
         folder = run_scenario(
             scenario,
-            options.out,
+            f"{scenario.name}.run" if options.out is None else options.out,
             backend=options.backend,
             threads=options.threads,
             memory=options.memory,
@@ -84,7 +85,7 @@ def run(options: RunOptions) -> None:
         _report(folder, teller, options.backend)
 
 
-def _report(folder: Path, teller: Meter, backend: str) -> None:
+def _report(folder: Place, teller: Meter, backend: str) -> None:
     out = console()
     summary = open_summary(folder)
     out.print(escape(_what_was_done(folder, teller)), soft_wrap=True)
@@ -100,7 +101,7 @@ def _report(folder: Path, teller: Meter, backend: str) -> None:
     _suggest(folder, summary, out)
 
 
-def _what_was_done(folder: Path, teller: Meter) -> str:
+def _what_was_done(folder: Place, teller: Meter) -> str:
     plan = teller.plan
     if plan is None or teller.resumed == len(plan.blocks):
         return f"{folder} was complete already"
@@ -110,7 +111,7 @@ def _what_was_done(folder: Path, teller: Meter) -> str:
     return f"{folder}: {cells}, {work} ({speed}/s)"
 
 
-def _suggest(folder: Path, summary: xr.Dataset, out: Console) -> None:
+def _suggest(folder: Place, summary: xr.Dataset, out: Console) -> None:
     """Print commands that go on from here."""
     run_folder = shlex.quote(str(folder))
     lines = [f"stresscube show {run_folder} --top 20"]

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING
 
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
-
-if TYPE_CHECKING:
-    from zarr.storage import LocalStore
 
 
 class FinishedBlocks(Store):
@@ -21,7 +17,7 @@ class FinishedBlocks(Store):
 
     def __init__(
         self,
-        store: LocalStore,
+        store: Store,
         arrays: frozenset[str],
         grid: tuple[int, ...],
         done: frozenset[int] | None,

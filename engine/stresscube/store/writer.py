@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from stresscube.plan import Block, Plan
 from stresscube.store.encoding import encode
 from stresscube.store.layout import ROOT, Variable, groups, metadata
-from stresscube.store.objects import LocalObjects
+from stresscube.store.objects import Objects
 
 
 class CubeWriter:
     """Writes the arrays of a run's blocks."""
 
-    def __init__(self, objects: LocalObjects, plan: Plan) -> None:
+    def __init__(self, objects: Objects, plan: Plan) -> None:
         self._objects = objects
         self._plan = plan
         self.axes = len(plan.axes)
@@ -30,8 +30,12 @@ class CubeWriter:
         """Write the empty cube unless it is there. The root's metadata comes last."""
         if self._objects.get(f"{ROOT}/zarr.json") is not None:
             return
-        for key, data in metadata(self._plan).items():
-            self._objects.put(key, data)
+        *first, root = metadata(self._plan).items()
+        writes = self._objects.writes()
+        for key, data in first:
+            writes.put(key, data)
+        writes.wait()
+        self._objects.put(*root)
 
     def block(self, block: Block) -> BlockWriter:
         """Return the writer of one block."""
@@ -46,9 +50,9 @@ class BlockWriter:
     """
 
     def __init__(
-        self, objects: LocalObjects, variables: dict[str, dict[str, Variable]], block: Block
+        self, objects: Objects, variables: dict[str, dict[str, Variable]], block: Block
     ) -> None:
-        self._objects = objects
+        self._writes = objects.writes()
         self._variables = variables
         self._block = block
         self._hashes: dict[str, Any] = {}
@@ -81,7 +85,8 @@ class BlockWriter:
         self._paths[name] = first_path + extent
 
     def hashes(self) -> dict[str, str]:
-        """Return {group/name: sha256} of what was written."""
+        """Return {group/name: sha256} of what was written, when all of it is stored."""
+        self._writes.wait()
         return {name: total.hexdigest() for name, total in self._hashes.items()}
 
     def _put(
@@ -102,4 +107,4 @@ class BlockWriter:
         self._hashes.setdefault(name, hashlib.sha256()).update(region.data)
         rest = place or (0,) * len(further)
         key = ".".join(["c", *(str(index) for index in (*block.grid, *rest))])
-        self._objects.put(f"{ROOT}/{name}/{key}", encode(region, variable.chunks, variable.fill))
+        self._writes.put(f"{ROOT}/{name}/{key}", encode(region, variable.chunks, variable.fill))
