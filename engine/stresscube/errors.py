@@ -17,6 +17,12 @@ class RunError(StresscubeError):
     exit_code: ClassVar[int] = 1
 
 
+class BlocksFailed(RunError):
+    """Some blocks of a run failed every time; all others are done."""
+
+    exit_code: ClassVar[int] = 3
+
+
 class StoreError(StresscubeError):
     """A bucket that is not there, refuses or does not answer."""
 

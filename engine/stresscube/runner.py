@@ -17,7 +17,7 @@ from stresscube.block import Means, Stopped, run_block
 from stresscube.errors import Interrupted
 from stresscube.folder import adopt, one_line_faults, only_process, require_run_folder
 from stresscube.interrupts import stop_on_signals
-from stresscube.memory import default_budget, parse_size, shares
+from stresscube.memory import default_budget, parse_size, shares, usable_cores
 from stresscube.plan import Block, Plan, make_plan
 from stresscube.receipts import Receipt
 from stresscube.scenario import Scenario, load
@@ -110,13 +110,6 @@ def run(
             means = Means(plan, chosen, share, objects, cube, stop, teller.advance)
             _run_rest(means, teller)
     return objects.place
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _run_rest(means: Means, progress: Progress) -> None:

@@ -26,6 +26,8 @@ from stresscube.store.objects import Objects
 LASTS = 60.0
 RENEWED = 15.0
 """Seconds."""
+_held: set[str] = set()
+"""What this process has signed its notes with and still holds."""
 
 
 @contextmanager
@@ -34,15 +36,17 @@ def hold(objects: Objects, key: str) -> Generator[None]:
 
     Raises RunError if another run holds it.
     """
-    mine = f"{key}.{_take(objects, key)}"
+    sign = uuid.uuid4().hex
+    mine = f"{key}.{_take(objects, key, sign)}"
     done = threading.Event()
+    _held.add(sign)
 
     def renew() -> None:
         while not done.wait(RENEWED):
             with suppress(StoreError, OSError):
                 if objects.get(mine) is None:
                     return
-                objects.put(mine, _note())
+                objects.put(mine, _note(sign))
 
     renewing = threading.Thread(target=renew, name="lease", daemon=True)
     renewing.start()
@@ -50,19 +54,20 @@ def hold(objects: Objects, key: str) -> Generator[None]:
         yield
     finally:
         done.set()
+        _held.discard(sign)
         renewing.join()
         with suppress(StoreError, OSError):
             objects.delete(mine)
 
 
-def _take(objects: Objects, key: str) -> int:
+def _take(objects: Objects, key: str, sign: str) -> int:
     """Write the first number that is free after all that are dead; remove those."""
     while True:
         held = _numbers(objects, key)
         for number in held:
             _refuse_if_alive(objects, objects.get(f"{key}.{number}"))
         mine = max(held, default=-1) + 1
-        if objects.put_new(f"{key}.{mine}", _note()):
+        if objects.put_new(f"{key}.{mine}", _note(sign)):
             for number in held:
                 objects.delete(f"{key}.{number}")
             return mine
@@ -77,11 +82,11 @@ def _numbers(objects: Objects, key: str) -> list[int]:
 def _refuse_if_alive(objects: Objects, note: bytes | None) -> None:
     try:
         content: Any = json.loads(note or b"")
-        host, process = str(content["host"]), int(content["process"])
+        host, process, sign = str(content["host"]), int(content["process"]), content["sign"]
         age = (datetime.now(UTC) - datetime.fromisoformat(content["renewed"])).total_seconds()
     except (ValueError, KeyError, TypeError):
         return
-    if age > LASTS or (host == socket.gethostname() and not _running(process)):
+    if age > LASTS or (host == socket.gethostname() and not _running(process, sign)):
         return
     raise RunError(
         f"{objects.place} is being written by another run (process {process} on {host}, seen "
@@ -89,7 +94,9 @@ def _refuse_if_alive(objects: Objects, note: bytes | None) -> None:
     )
 
 
-def _running(process: int) -> bool:
+def _running(process: int, sign: str) -> bool:
+    if process == os.getpid():
+        return sign in _held
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -99,12 +106,12 @@ def _running(process: int) -> bool:
     return True
 
 
-def _note() -> bytes:
-    """Say who writes, when, and something that nobody else would say."""
+def _note(sign: str) -> bytes:
+    """Say who writes and when, with a sign that nobody else has."""
     note = {
         "host": socket.gethostname(),
         "process": os.getpid(),
         "renewed": datetime.now(UTC).isoformat(),
-        "note": uuid.uuid4().hex,
+        "sign": sign,
     }
     return json.dumps(note).encode()

@@ -96,7 +96,7 @@ def objects_at(place: str | os.PathLike[str]) -> Objects:
     """
     text = os.fspath(place)
     # A Path makes one slash of two.
-    scheme = re.match(r"([a-z][a-z0-9+.-]+):/+", text)
+    scheme = re.match(r"([a-z][a-z0-9+.-]+):/{1,2}", text)
     if scheme is None:
         return LocalObjects(Path(place))
     if scheme[1] != "s3":
