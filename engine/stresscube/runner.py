@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -15,21 +16,29 @@ from stresscube import receipts
 from stresscube.backends import Backend, choose
 from stresscube.block import Means, Stopped, run_block
 from stresscube.errors import Interrupted
-from stresscube.folder import adopt, one_line_faults, only_process, require_run_folder
-from stresscube.interrupts import stop_on_signals
-from stresscube.memory import default_budget, parse_size, shares
+from stresscube.folder import adopt, one_line_faults, require_run_folder
+from stresscube.interrupts import Stop, stop_on_signals
+from stresscube.lock import locked
+from stresscube.memory import Shares, default_budget, parse_size, shares
 from stresscube.plan import Block, Plan, make_plan
 from stresscube.receipts import Receipt
 from stresscube.scenario import Scenario, load
+from stresscube.shards import Shard, parse_shard
 from stresscube.store.objects import LocalObjects
 from stresscube.store.writer import CubeWriter
+
+ABANDONED = 3600.0
+"""Seconds after which half an object counts as left behind by a writer that was killed."""
 
 
 class Progress(Protocol):
     """What is told of a run while it goes on."""
 
-    def start(self, plan: Plan, done_blocks: frozenset[int]) -> None:
-        """Called once, with the blocks (by index) that an earlier run has finished."""
+    def start(self, plan: Plan, done_blocks: frozenset[int], mine: frozenset[int]) -> None:
+        """Called once. mine: the blocks (by index) that this process is to see done.
+
+        done_blocks: those of them that have been finished before.
+        """
         ...
 
     def advance(self, policy_steps: int) -> None:
@@ -48,7 +57,7 @@ class Progress(Protocol):
 class Silent:
     """Tells nothing."""
 
-    def start(self, plan: Plan, done_blocks: frozenset[int]) -> None: ...
+    def start(self, plan: Plan, done_blocks: frozenset[int], mine: frozenset[int]) -> None: ...
     def advance(self, policy_steps: int) -> None: ...
     def block_done(self, block: Block) -> None: ...
     def finish(self) -> None: ...
@@ -62,13 +71,15 @@ def run(
     threads: int | None = None,
     memory: str | int | None = None,
     progress: Progress | None = None,
+    shard: str | Shard | None = None,
 ) -> Path:
     """Run a scenario, or go on with its run, and return the run's folder.
 
     scenario: a Scenario or the path of its file. out: the folder, `<name>.run` by default.
     backend: a name or a backend. threads: all cores by default. memory: most that the run
     allocates beyond interpreter and libraries, in bytes or as "4GB"; half of the machine's by
-    default. The numbers do not depend on threads, memory or interruptions.
+    default. The numbers do not depend on threads, memory or interruptions. shard: "3/8" runs the
+    third of eight parts, which any machine may take; the folder is complete when all are done.
 
     Raises RunError if the folder holds another run or cannot be written, Interrupted when
     asked to stop, StresscubeError for a memory that is too small.
@@ -77,21 +88,65 @@ def run(
         scenario = load(scenario)
     chosen = choose(backend)
     plan = make_plan(scenario, chosen)
-    cores = threads or usable_cores()
-    budget = default_budget() if memory is None else parse_size(memory)
-    share = shares(plan, chosen, budget, cores)
+    share = means_of(plan, chosen, threads, memory)
+    part = parse_shard(shard) if isinstance(shard, str) else shard
     folder = Path(out) if out is not None else Path(f"{scenario.name}.run")
-    teller = progress or Silent()
+    with at_work(folder, part) as (objects, stop):
+        mine = frozenset(range(len(plan.blocks))) if part is None else part.blocks(plan)
+        go_on(plan, chosen, share, objects, stop, folder, progress or Silent(), mine)
+    return folder
+
+
+@contextmanager
+def at_work(folder: Path, shard: Shard | None) -> Generator[tuple[LocalObjects, Stop]]:
+    """Give a run's objects to write to, and what tells when to stop.
+
+    Raises RunError if the folder holds something else, cannot be written or is being written.
+    """
     with one_line_faults(folder):
         require_run_folder(folder)
-        with only_process(folder), stop_on_signals() as stop:
+        with locked(folder, shard), stop_on_signals() as stop:
             objects = LocalObjects(folder)
-            adopt(objects, plan, folder)
-            cube = CubeWriter(objects, plan)
-            cube.create()
-            means = Means(plan, chosen, share, objects, cube, stop, teller.advance)
-            _run_rest(means, teller, folder)
-    return folder
+            # Alone here, nobody is writing what is half written. Among shards only age tells.
+            objects.sweep(0.0 if shard is None else ABANDONED)
+            yield objects, stop
+
+
+def go_on(
+    plan: Plan,
+    backend: Backend,
+    share: Shares,
+    objects: LocalObjects,
+    stop: Stop,
+    folder: Path,
+    progress: Progress,
+    mine: frozenset[int],
+) -> None:
+    """Run those of some blocks (by index) that have no receipt; sign the run if all have one.
+
+    Raises RunError if another plan is there, Interrupted when asked to stop.
+    """
+    adopt(objects, plan, folder)
+    cube = CubeWriter(objects, plan)
+    cube.create()
+    means = Means(plan, backend, share, objects, cube, stop, progress.advance)
+    try:
+        _run_rest(means, progress, folder, mine)
+    finally:
+        progress.finish()
+    known = receipts.read_all(objects, plan.hash)
+    every = [known[block.name] for block in plan.blocks if block.name in known]
+    if len(every) == len(plan.blocks) and receipts.complete(objects, plan.hash) is None:
+        receipts.write_complete(objects, plan.hash, every)
+
+
+def means_of(plan: Plan, backend: Backend, threads: int | None, memory: str | int | None) -> Shares:
+    """Return how memory and cores are spent, all cores and half of the memory unless given.
+
+    Raises StresscubeError for a memory that is too small.
+    """
+    budget = default_budget() if memory is None else parse_size(memory)
+    return shares(plan, backend, budget, threads or usable_cores())
 
 
 def usable_cores() -> int:
@@ -101,22 +156,20 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _run_rest(means: Means, progress: Progress, folder: Path) -> None:
+def _run_rest(means: Means, progress: Progress, folder: Path, mine: frozenset[int]) -> None:
     plan, objects = means.plan, means.objects
-    if receipts.complete(objects, plan.hash):
-        progress.start(plan, frozenset(block.index for block in plan.blocks))
-        progress.finish()
-        return
     known = receipts.read_all(objects, plan.hash)
-    done = {block.index for block in plan.blocks if block.name in known}
-    progress.start(plan, frozenset(done))
-    rest = [block for block in plan.blocks if block.index not in done]
+    done = {block.index for block in plan.blocks if block.name in known} & mine
+    rest = [block for block in plan.blocks if block.index in mine - done]
+    if rest:
+        receipts.withdraw(objects, ())  # what said that the run was complete, if anything did
+    progress.start(plan, frozenset(done), mine)
     one_at_a_time = threading.Lock()
 
     def sign(block: Block, receipt: Receipt) -> None:
+        objects.sync()  # after a power cut, too, a receipt must not be there without its arrays
         with one_at_a_time:
             receipts.write(objects, receipt)
-            known[block.name] = receipt
             done.add(block.index)
             progress.block_done(block)
 
@@ -125,12 +178,10 @@ def _run_rest(means: Means, progress: Progress, folder: Path) -> None:
     except (Stopped, KeyboardInterrupt):
         means.stop.set()
         raise Interrupted(
-            f"stopped with {len(done)} of {len(plan.blocks)} blocks done; "
-            f"run the same command again to go on in {folder}"
+            f"stopped with {len(done)} of {len(mine)} blocks done; "
+            f"run the same command again to go on in {folder}",
+            means.stop.number,
         ) from None
-    finally:
-        progress.finish()
-    receipts.write_complete(objects, plan.hash, [known[block.name] for block in plan.blocks])
 
 
 def _run_blocks(

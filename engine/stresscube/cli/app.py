@@ -50,6 +50,7 @@ Memory = Annotated[
     str | None,
     typer.Option("--memory", metavar="SIZE", help="Memory to stay within: 4GB, 512MB."),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,6 +81,14 @@ def run(
     settings: Set = None,
     threads: Threads = None,
     memory: Memory = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only part I of N, from 1: for job arrays. Any machine may take any part.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Run a scenario and write its stress cube; run it again to go on after a stop."""
@@ -94,9 +103,44 @@ def run(
         settings=tuple(settings or ()),
         threads=threads,
         memory=memory,
+        shard=shard,
         quiet=quiet,
     )
     command.run(options)
+
+
+@app.command()
+@one_line_errors
+def status(run: RunFolder, as_json: Json = False) -> None:
+    """Tell how far a run is and who is writing to it. Exit code 4: not complete."""
+    from stresscube.cli import status as command
+
+    command.status(run, as_json=as_json)
+
+
+@app.command()
+@one_line_errors
+def verify(
+    run: RunFolder,
+    recompute: Annotated[
+        int,
+        typer.Option(
+            "--recompute", min=0, metavar="K", help="Compute K random blocks again and compare."
+        ),
+    ] = 0,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Compute what is damaged again, and nothing else.")
+    ] = False,
+    threads: Threads = None,
+    memory: Memory = None,
+    as_json: Json = False,
+) -> None:
+    """Decode and hash all of a run and name what is damaged. Exit code 3: damage."""
+    from stresscube.cli import verify as command
+
+    command.verify(
+        run, recompute=recompute, repair=repair, threads=threads, memory=memory, as_json=as_json
+    )
 
 
 @app.command()
