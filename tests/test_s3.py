@@ -19,9 +19,10 @@ import xarray as xr
 import stresscube as sc
 from buckets import Fault, Proxy, contents
 from fakes import FakeBackend, scenario
+from stresscube import leases
 from stresscube.errors import NoAnswer, RunError, StoreError
+from stresscube.leases import leased
 from stresscube.runner import run
-from stresscube.store import lease
 from stresscube.store.layout import ROOT
 from stresscube.store.objects import objects_at
 from stresscube.store.reader import IncompleteRun
@@ -56,7 +57,7 @@ def test_a_run_in_a_bucket_is_the_run_in_a_folder(bucket: str, whole: Path) -> N
     assert contents(place) == cube(whole)
     objects = objects_at(place)
     assert objects.names("") == ["_control", "cube.zarr"]
-    assert objects.names("_control") == ["COMPLETE", "plan.json", "receipts"]
+    assert objects.names("_control") == ["COMPLETE", "cube.json", "plan.json", "receipts"]
     tree = sc.open(place)
     assert tree.name == "small"
     xr.testing.assert_equal(tree["summary"].to_dataset().load(), summary(whole))
@@ -276,7 +277,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(bucket: str, whole: Pat
     assert kills == 3
     run(scenario(*SMALL), place, backend=two_blocks())
     assert contents(place) == cube(whole)
-    assert objects_at(place).names("_control") == ["COMPLETE", "plan.json", "receipts"]
+    assert objects_at(place).names("_control") == ["COMPLETE", "cube.json", "plan.json", "receipts"]
 
 
 def test_one_run_at_a_time(bucket: str) -> None:
@@ -298,57 +299,57 @@ def test_a_lease_is_taken_over_from_the_dead_only(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects = objects_at(f"{bucket}/a")
-    with lease.hold(objects, "_control/lock"):
-        assert objects.names("_control") == ["lock.0"]
-        note = objects.get("_control/lock.0") or b""
-    assert objects.names("_control") == []
+    with leased(objects, None):
+        assert objects.names(leases.FOLDER) == ["whole.0"]
+        note = objects.get(f"{leases.FOLDER}/whole.0") or b""
+    assert objects.names(leases.FOLDER) == []
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     pid = b'"process": %d' % os.getpid()
     elsewhere = note.replace(b'"host": "', b'"host": "not-')
     for dead in (note, note.replace(pid, b'"process": %d' % gone.pid), b"garbled", b"{}"):
-        objects.put("_control/lock.0", dead)
-        with lease.hold(objects, "_control/lock"):
-            assert objects.names("_control") == ["lock.1"]
-    objects.put("_control/lock.4", elsewhere)
+        objects.put(f"{leases.FOLDER}/whole.0", dead)
+        with leased(objects, None):
+            assert objects.names(leases.FOLDER) == ["whole.1"]
+    objects.put(f"{leases.FOLDER}/whole.4", elsewhere)
     with (
         pytest.raises(RunError, match="being written by another run"),
-        lease.hold(objects, "_control/lock"),
+        leased(objects, None),
     ):
         raise AssertionError
-    monkeypatch.setattr(lease, "LASTS", 0.0)
-    with lease.hold(objects, "_control/lock"):
-        assert objects.names("_control") == ["lock.5"]
+    monkeypatch.setattr(leases, "LASTS", 0.0)
+    with leased(objects, None):
+        assert objects.names(leases.FOLDER) == ["whole.5"]
 
 
 def test_a_lease_is_renewed_while_it_is_held(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "RENEWED", 0.05)
+    monkeypatch.setattr(leases, "RENEWED", 0.05)
     objects = objects_at(f"{bucket}/a")
-    with lease.hold(objects, "lock"):
-        first = objects.get("lock.0")
+    with leased(objects, None):
+        first = objects.get(f"{leases.FOLDER}/whole.0")
         for _ in range(200):
-            if objects.get("lock.0") != first:
+            if objects.get(f"{leases.FOLDER}/whole.0") != first:
                 break
             time.sleep(0.05)
-        assert objects.get("lock.0") not in (first, None)
-        objects.delete("lock.0")  # an heir took it for dead
+        assert objects.get(f"{leases.FOLDER}/whole.0") not in (first, None)
+        objects.delete(f"{leases.FOLDER}/whole.0")  # an heir took it for dead
         time.sleep(0.3)
         assert objects.names("") == []
 
 
 def test_only_one_heir_takes_over(bucket: str) -> None:
     objects = objects_at(f"{bucket}/a")
-    objects.put("lock.3", b"a dead run's")
+    objects.put(f"{leases.FOLDER}/whole.3", b"a dead run's")
     real, between = objects.put_new, []
 
     def slow(key: str, data: bytes) -> bool:
         if not between:
             between.append(objects_at(f"{bucket}/a"))
-            stack.enter_context(lease.hold(between[0], "lock"))
+            stack.enter_context(leased(between[0], None))
         return real(key, data)
 
     with ExitStack() as stack:
         objects.put_new = slow  # type: ignore[method-assign]
-        with pytest.raises(RunError, match="another run"), lease.hold(objects, "lock"):
+        with pytest.raises(RunError, match="another run"), leased(objects, None):
             raise AssertionError
-        assert objects.names("") == ["lock.4"]
+        assert objects.names(leases.FOLDER) == ["whole.4"]

@@ -18,17 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from stresscube.backends import Backend, CpuBackend, CudaBackend
 from stresscube.errors import StresscubeError
-from stresscube.foreman import Foreman, Listener
 from stresscube.identity import digest
 from stresscube.interrupts import Stop
 from stresscube.plan import Block, Plan
-from stresscube.receipts import Receipt
 from stresscube.store.objects import Objects
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     from stresscube.dask_worker import Work
+    from stresscube.foreman import Listener
 
 LOCAL = "local"
 """The address of no cluster: one is started here."""
@@ -45,14 +42,14 @@ class Cluster:
     memory: int | str | None = None
 
 
-def run_blocks(
+def run_on_cluster(
     cluster: Cluster,
     plan: Plan,
     backend: Backend,
     objects: Objects,
     stop: Stop,
     blocks: Sequence[Block],
-    done: Callable[[Block, Receipt], None],
+    done: Callable[[Block], None],
     listener: Listener,
 ) -> None:
     """Compute blocks on a cluster and call `done` for each that is stored and signed.
@@ -63,6 +60,7 @@ def run_blocks(
     """
     try:
         from stresscube.dask_worker import Seat
+        from stresscube.foreman import Foreman
     except ModuleNotFoundError as missing:
         if missing.name not in ("distributed", "dask"):
             raise
@@ -99,12 +97,12 @@ def _work(cluster: Cluster, plan: Plan, backend: Backend, objects: Objects, part
 
 
 @contextmanager
-def _connected(address: str, backend: Backend) -> Generator[Client]:
+def _connected(address: str, backend: Backend) -> Generator[Any]:
     """Give a client of a cluster. One that is started here ends with it."""
-    import dask
+    from dask import config
     from distributed import Client
 
-    with dask.config.set({"distributed.comm.timeouts.connect": CONNECTING}):
+    with config.set({"distributed.comm.timeouts.connect": CONNECTING}):
         if address == LOCAL:
             with _local_cluster(backend) as cluster, Client(cluster) as client:
                 yield client
@@ -135,7 +133,9 @@ def _local_cluster(backend: Backend) -> Generator[Any]:
 
     scheduler = {"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1", "port": 0}}
     workers = {number: worker(number) for number in range(len(backend.workers()))}
-    with SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL) as cluster:
+    level: Any = logging.CRITICAL
+    cluster: Any = SpecCluster(workers, scheduler, silence_logs=level)
+    with cluster:
         yield cluster
 
 

@@ -22,11 +22,10 @@ from stresscube import receipts
 from stresscube.backends import Backend, choose
 from stresscube.block import Means, run_block
 from stresscube.errors import StresscubeError
-from stresscube.folder import HASHED, one_line_faults, read_plan
-from stresscube.identity import differences
+from stresscube.folder import one_line_faults, plan_differences, read_plan
 from stresscube.interrupts import Stop
 from stresscube.memory import default_budget, parse_size, shares, usable_cores
-from stresscube.plan import Plan, make_plan
+from stresscube.plan import make_plan
 from stresscube.receipts import Receipt
 from stresscube.store.objects import objects_at
 from stresscube.store.writer import CubeWriter
@@ -107,11 +106,11 @@ def prepare(work: Work, stop: Stop) -> Means:
     backend = choose(work.backend)
     plan = make_plan(pickle.loads(work.scenario), backend)
     if plan.hash != work.document["hash"]:
-        there, here = ({key: it[key] for key in HASHED} for it in (plan.document, work.document))
-        raise StresscubeError(f"would compute other numbers: {'; '.join(differences(there, here))}")
+        found = "; ".join(plan_differences(work.document, plan)[:5])
+        raise StresscubeError(f"would compute other numbers (there is the client's): {found}")
     objects = objects_at(work.place)
     with one_line_faults(objects.place):
-        if read_plan(objects).get("hash") != plan.hash:
+        if read_plan(objects, objects.place).get("hash") != plan.hash:
             raise StresscubeError(f"sees another run in {work.place}")
         cores = work.threads or max(1, usable_cores() // work.parts)
         budget = default_budget() // work.parts if work.memory is None else parse_size(work.memory)
@@ -130,7 +129,9 @@ def compute(name: str, index: int) -> Receipt | Failure:
         with seat.device() as device, one_line_faults(seat.means.objects.place):
             means = replace(seat.means, backend=device, advance=telling.advance)
             receipt = run_block(means, block)
+            means.objects.sync()
             receipts.write(means.objects, receipt)
+            means.objects.sync()
             return receipt
     except StresscubeError as fault:
         return Failure(str(fault))

@@ -7,18 +7,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, cast
 
 from stresscube.block import Stopped
 from stresscube.dask_worker import Failure, compute
 from stresscube.errors import BlocksFailed, RunError
 from stresscube.interrupts import Stop
 from stresscube.plan import Block, Plan
-from stresscube.receipts import Receipt
 from stresscube.text import label, plural
-
-if TYPE_CHECKING:
-    from distributed import Client, Future
 
 ALLOWED_DEATHS = 20
 """Workers that may die over a block before it is held to be what kills them: spot machines die by
@@ -51,17 +47,17 @@ class Foreman:
 
     def __init__(
         self,
-        client: Client,
+        client: Any,
         name: str,
         plan: Plan,
         stop: Stop,
-        done: Callable[[Block, Receipt], None],
+        done: Callable[[Block], None],
         listener: Listener,
     ) -> None:
         self._client, self._name, self._plan = client, name, plan
         self._stop, self._done, self._listener = stop, done, listener
         self._left: deque[Block] = deque()
-        self._given: dict[Future, tuple[Block, str]] = {}
+        self._given: dict[Any, tuple[Block, str]] = {}
         self._room: dict[str, int] | None = None
         self._deaths: Counter[Block] = Counter()
         self._attempts: Counter[Block] = Counter()
@@ -101,12 +97,12 @@ class Foreman:
     def _look(self) -> None:
         """See who is there, and take back what was given to those who are gone."""
         try:
-            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            there = self._client.scheduler_info(n_workers=-1)["workers"]
         except Exception as fault:
             raise self._forsaken() from fault
-        resources = {address: it.get("resources", {}) for address, it in workers.items()}
-        room = {address: int(its.get(self._name, 0)) for address, its in resources.items()}
-        room = {address: places for address, places in room.items() if places}
+        workers = cast("dict[str, dict[str, Any]]", there)
+        places = {at: int(it["resources"].get(self._name, 0)) for at, it in workers.items()}
+        room = {address: count for address, count in places.items() if count}
         if not room and self._room != room:
             self._listener.say("no worker is ready: waiting")
         self._room = room
@@ -127,9 +123,12 @@ class Foreman:
                     compute, self._name, block.index, workers=[address], pure=False
                 )
                 self._given[future] = block, address
-                future.add_done_callback(lambda it: self._news.put(lambda: self._take(it)))
+                future.add_done_callback(self._on_done)
 
-    def _take(self, future: Future) -> None:
+    def _on_done(self, future: Any) -> None:
+        self._news.put(lambda: self._take(future))
+
+    def _take(self, future: Any) -> None:
         """Take in a block that is done, or is not to be."""
         if future not in self._given:
             return
@@ -143,7 +142,7 @@ class Foreman:
         if isinstance(result, Failure):
             return self._blame(block, result.reason)
         self._on_steps(block.index, result.policy_steps)
-        self._done(block, result)
+        self._done(block)
         return None
 
     def _mourn(self, block: Block) -> None:

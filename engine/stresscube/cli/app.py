@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stresscube.cli.dask_option import DaskCommand
 from stresscube.cli.errors import one_line_errors
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ Memory = Annotated[
     str | None,
     typer.Option("--memory", metavar="SIZE", help="Memory to stay within: 4GB, 512MB."),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -68,7 +70,7 @@ Limit = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=DaskCommand)
 @one_line_errors
 def run(
     scenario: ScenarioFile,
@@ -87,6 +89,23 @@ def run(
     settings: Set = None,
     threads: Threads = None,
     memory: Memory = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only part I of N, from 1: for job arrays. Any machine may take any part.",
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask",
+            metavar="[ADDRESS]",
+            help="Compute on a Dask cluster: the scheduler's address, or a cluster started here. "
+            "--threads and --memory are each worker's.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Run a scenario and write its stress cube; run it again to go on after a stop."""
@@ -101,9 +120,45 @@ def run(
         settings=tuple(settings or ()),
         threads=threads,
         memory=memory,
+        shard=shard,
+        dask=dask,
         quiet=quiet,
     )
     command.run(options)
+
+
+@app.command()
+@one_line_errors
+def status(run: RunFolder, as_json: Json = False) -> None:
+    """Tell how far a run is and who is writing to it. Exit code 4: not complete."""
+    from stresscube.cli import status as command
+
+    command.status(run, as_json=as_json)
+
+
+@app.command()
+@one_line_errors
+def verify(
+    run: RunFolder,
+    recompute: Annotated[
+        int,
+        typer.Option(
+            "--recompute", min=0, metavar="K", help="Compute K random blocks again and compare."
+        ),
+    ] = 0,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Compute what is damaged again, and nothing else.")
+    ] = False,
+    threads: Threads = None,
+    memory: Memory = None,
+    as_json: Json = False,
+) -> None:
+    """Decode and hash all of a run and name what is damaged. Exit code 3: damage."""
+    from stresscube.cli import verify as command
+
+    command.verify(
+        run, recompute=recompute, repair=repair, threads=threads, memory=memory, as_json=as_json
+    )
 
 
 @app.command()

@@ -54,6 +54,11 @@ class S3Objects:
             raise StoreError("s3://: name a bucket, as in s3://bucket/prefix")
 
     @property
+    def at_once(self) -> int:
+        """As many as are sent at a time."""
+        return AT_ONCE
+
+    @property
     def scratch(self) -> Path:
         """This machine's folder for temporary files."""
         return Path(tempfile.gettempdir())
@@ -121,6 +126,10 @@ class S3Objects:
 
     def sync(self) -> None:
         """Return: what was put is stored."""
+
+    def sweep(self, seconds: float) -> int:
+        """Return 0: nothing is ever half written."""
+        return 0
 
     def writes(self) -> _Writes:
         """Return a way to write objects, several at a time."""
