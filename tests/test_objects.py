@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -85,3 +86,10 @@ def test_a_place_is_a_folder_or_a_bucket() -> None:
         objects_at("gs://b/a")
     with pytest.raises(StoreError, match="name a bucket"):
         objects_at("s3:///a")
+
+
+def test_a_bucket_needs_obstore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "stresscube.store.s3")
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(StoreError, match=r"^s3://a/b: needs obstore: pip install 'stresscube\[s3"):
+        objects_at("s3://a/b")

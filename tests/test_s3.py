@@ -168,6 +168,14 @@ def test_a_wrong_address_is_told_soon(
         objects_at(f"{bucket}/a").get("x")
 
 
+def test_an_address_without_a_scheme_is_refused(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:9000")
+    with pytest.raises(StoreError, match=r"AWS_ENDPOINT_URL=127.0.0.1:9000: must begin with http"):
+        objects_at(f"{bucket}/a").get("x")
+
+
 def test_no_credentials_are_said_to_be_missing(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 """The address of no cluster: one is started here."""
+CARDS = "CUDA_VISIBLE_DEVICES"
 CONNECTING = "10s"
 """In which a scheduler must answer."""
 
@@ -66,7 +67,7 @@ def run_on_cluster(
             raise
         raise StresscubeError("--dask needs Dask: pip install 'stresscube[dask]'") from None
     parts = len(backend.workers()) if cluster.address == LOCAL else 1
-    work = _work(cluster, plan, backend, objects, parts)
+    work = work_of(cluster, plan, backend, objects, parts)
     with _connected(cluster.address, backend) as client:
         try:
             client.register_plugin(Seat(work))
@@ -79,7 +80,8 @@ def run_on_cluster(
                 client.unregister_worker_plugin(work.name)
 
 
-def _work(cluster: Cluster, plan: Plan, backend: Backend, objects: Objects, parts: int) -> Work:
+def work_of(cluster: Cluster, plan: Plan, backend: Backend, objects: Objects, parts: int) -> Work:
+    """Return what a worker is told of a run."""
     from stresscube.dask_worker import Work
 
     place = objects.place
@@ -128,10 +130,11 @@ def _local_cluster(backend: Backend) -> Generator[Any]:
     from distributed import Nanny, Scheduler, SpecCluster
 
     def worker(number: int) -> dict[str, Any]:
-        options = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "host": "127.0.0.1"}
-        return {"cls": Nanny, "options": {**options, "env": _only_device(backend, number)}}
+        env = only_device(backend, number, os.environ)
+        return {"cls": Nanny, "options": {**here, "nthreads": 1, "memory_limit": 0, "env": env}}
 
-    scheduler = {"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1", "port": 0}}
+    here = {"host": "127.0.0.1", "dashboard": False}
+    scheduler = {"cls": Scheduler, "options": {**here, "port": 0}}
     workers = {number: worker(number) for number in range(len(backend.workers()))}
     level: Any = logging.CRITICAL
     cluster: Any = SpecCluster(workers, scheduler, silence_logs=level)
@@ -139,13 +142,13 @@ def _local_cluster(backend: Backend) -> Generator[Any]:
         yield cluster
 
 
-def _only_device(backend: Backend, number: int) -> dict[str, str]:
-    """Return the environment in which a process sees one card."""
+def only_device(backend: Backend, number: int, seen: Mapping[str, str]) -> dict[str, str]:
+    """Return what to set in the environment of a process so that it sees one card."""
     if not isinstance(backend, CudaBackend):
         return {}
-    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    names = seen.get(CARDS, "").split(",")
     device = backend.devices[number]
-    return {"CUDA_VISIBLE_DEVICES": seen[device] if seen[0] else str(device)}
+    return {CARDS: names[device] if names[0] else str(device)}
 
 
 def _unfit(address: str, fault: Exception) -> StresscubeError:

@@ -22,7 +22,7 @@ from stresscube import receipts
 from stresscube.backends import Backend, choose
 from stresscube.block import Means, run_block
 from stresscube.errors import StresscubeError
-from stresscube.folder import one_line_faults, plan_differences, read_plan
+from stresscube.folder import PLAN, one_line_faults, plan_differences, read_plan
 from stresscube.interrupts import Stop
 from stresscube.memory import default_budget, parse_size, shares, usable_cores
 from stresscube.plan import make_plan
@@ -110,6 +110,11 @@ def prepare(work: Work, stop: Stop) -> Means:
         raise StresscubeError(f"would compute other numbers (there is the client's): {found}")
     objects = objects_at(work.place)
     with one_line_faults(objects.place):
+        if objects.get(PLAN) is None:
+            raise StresscubeError(
+                f"cannot take part: {work.place} is not seen from there: a folder must be shared "
+                "by all machines, or give s3://bucket/prefix"
+            )
         if read_plan(objects, objects.place).get("hash") != plan.hash:
             raise StresscubeError(f"sees another run in {work.place}")
         cores = work.threads or max(1, usable_cores() // work.parts)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from stresscube.errors import StresscubeError
+from stresscube.errors import StoreError, StresscubeError
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -101,7 +101,8 @@ class Objects(Protocol):
 def objects_at(place: str | os.PathLike[str]) -> Objects:
     """Return the store at a place: a folder's path, or `s3://bucket/prefix`.
 
-    Raises StresscubeError for another kind of address. Nothing is read or written yet.
+    Raises StresscubeError for another kind of address, StoreError where obstore is not installed.
+    Nothing is read or written yet.
     """
     text = os.fspath(place)
     # A Path makes one slash of two.
@@ -110,8 +111,12 @@ def objects_at(place: str | os.PathLike[str]) -> Objects:
         return LocalObjects(Path(place))
     if scheme[1] != "s3":
         raise StresscubeError(f"{text}: a run lies in a folder or under s3://bucket/prefix")
-    from stresscube.store.s3 import S3Objects
-
+    try:
+        from stresscube.store.s3 import S3Objects
+    except ModuleNotFoundError as missing:
+        if missing.name != "obstore":
+            raise
+        raise StoreError(f"{text}: needs obstore: pip install 'stresscube[s3]'") from None
     return S3Objects(text[scheme.end() :])
 
 

@@ -6,21 +6,25 @@ import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import S3Store
 
 from stresscube.errors import NoAnswer, StoreError
 from stresscube.store.s3_faults import explain
 
 if TYPE_CHECKING:
-    from obstore.store import S3Store
     from zarr.abc.store import Store
 
+Answer = TypeVar("Answer")
 FIRST = timedelta(seconds=10)
 """For how long the first request is tried again, so that a wrong address is told soon."""
 PATIENCE = timedelta(minutes=3)
@@ -65,15 +69,16 @@ class S3Objects:
 
     def get(self, key: str) -> bytes | None:
         """Return an object's bytes, or None if there is none."""
-        import obstore
 
-        with self._in_one_sentence():
+        def ask(store: S3Store) -> bytes | None:
             try:
-                return bytes(obstore.get(self._store, key).bytes())
+                return bytes(obstore.get(store, key).bytes())
             except FileNotFoundError as fault:
                 if "NoSuchBucket" in str(fault):
                     raise
                 return None
+
+        return self._patiently(ask)
 
     def get_all(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return many objects, in the order of their keys."""
@@ -81,10 +86,7 @@ class S3Objects:
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object, replacing what is there."""
-        import obstore
-
-        with self._in_one_sentence():
-            obstore.put(self._store, key, data, use_multipart=False)
+        self._patiently(lambda store: obstore.put(store, key, data, use_multipart=False))
 
     def put_new(self, key: str, data: bytes) -> bool:
         """Write an object unless there is one already; return whether it is there now.
@@ -92,36 +94,28 @@ class S3Objects:
         If the answer to a request was lost, the data tells whether it was this writer's; data
         that several writers may write says only that it is there.
         """
-        import obstore
-        from obstore.exceptions import AlreadyExistsError
 
-        end = time.monotonic() + PATIENCE.total_seconds()
-        while True:
+        def ask(store: S3Store) -> bool:
             try:
-                with self._in_one_sentence():
-                    obstore.put(self._store, key, data, mode="create", use_multipart=False)
-                    return True
-            except StoreError as fault:
-                if isinstance(fault.__cause__, AlreadyExistsError):
-                    return self.get(key) == data
-                # A request that may be repeated only with care is not, when it has timed out.
-                if not isinstance(fault, NoAnswer) or time.monotonic() > end:
-                    raise
+                obstore.put(store, key, data, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
+            return True
+
+        return self._patiently(ask) or self.get(key) == data
 
     def delete(self, key: str) -> None:
         """Remove an object, if it is there."""
-        import obstore
-
-        with self._in_one_sentence():
-            obstore.delete(self._store, key)
+        self._patiently(lambda store: obstore.delete(store, key))
 
     def names(self, folder: str) -> list[str]:
         """Return the names of what is directly under a folder ("" for all), sorted."""
-        import obstore
 
-        with self._in_one_sentence():
-            found = obstore.list_with_delimiter(self._store, folder or None)
-        keys = [*found["common_prefixes"], *(it["path"] for it in found["objects"])]
+        def ask(store: S3Store) -> list[str]:
+            found = obstore.list_with_delimiter(store, folder or None)
+            return [*found["common_prefixes"], *(it["path"] for it in found["objects"])]
+
+        keys = self._patiently(ask)
         return sorted(key.rstrip("/").rpartition("/")[2] for key in keys)
 
     def sync(self) -> None:
@@ -140,7 +134,8 @@ class S3Objects:
         from stresscube.store.s3_zarr import Reading
 
         path = f"{self._prefix}/{folder}".strip("/")
-        return Reading(self._open(path, PATIENCE), self._in_one_sentence)
+        pauses = partial(again, PATIENCE)
+        return Reading(self._open(path, PATIENCE), self._in_one_sentence, pauses)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -149,35 +144,56 @@ class S3Objects:
     @cached_property
     def _store(self) -> S3Store:
         """The bucket, once it has answered."""
-        import obstore
-
-        obstore.list_with_delimiter(self._open(self._prefix, FIRST))
+        first = self._open(self._prefix, FIRST)
+        self._insist(lambda: obstore.list_with_delimiter(first), FIRST)
         return self._open(self._prefix, PATIENCE)
 
     def _open(self, prefix: str, patience: timedelta) -> S3Store:
-        from obstore.store import S3Store
-
         endpoint = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
+        if endpoint and not endpoint.startswith(("http://", "https://")):
+            raise StoreError(f"AWS_ENDPOINT_URL={endpoint}: must begin with https:// or http://")
         options: Any = {"allow_http": True} if endpoint.startswith("http://") else None
         retries: Any = {"max_retries": 10_000, "retry_timeout": patience, "backoff": BACKOFF}
-        # Deleting one object may be repeated; the request that deletes many may not.
-        return S3Store(
-            self._bucket, prefix=prefix or None, client_options=options, retry_config=retries,
-            config={"disable_bulk_delete": True},
-        )  # fmt: skip
+        with self._in_one_sentence():
+            # Deleting one object may be repeated; the request that deletes many may not.
+            return S3Store(
+                self._bucket, prefix=prefix or None, client_options=options, retry_config=retries,
+                config={"disable_bulk_delete": True},
+            )  # fmt: skip
+
+    def _patiently(self, ask: Callable[[S3Store], Answer]) -> Answer:
+        store = self._store
+        return self._insist(lambda: ask(store), PATIENCE)
+
+    def _insist(self, ask: Callable[[], Answer], patience: timedelta) -> Answer:
+        """Ask until there is an answer: obstore itself does not repeat every request."""
+        pauses = again(patience)
+        while True:
+            try:
+                with self._in_one_sentence():
+                    return ask()
+            except NoAnswer:
+                pause = next(pauses)
+                if pause is None:
+                    raise
+                time.sleep(pause)
 
     @contextmanager
     def _in_one_sentence(self) -> Generator[None]:
         """Turn what obstore raises into a StoreError."""
         try:
-            from obstore.exceptions import BaseError
-        except ModuleNotFoundError:
-            message = f"{self.place}: needs obstore: pip install 'stresscube[s3]'"
-            raise StoreError(message) from None
-        try:
             yield
         except (BaseError, FileNotFoundError, ValueError) as fault:
             raise explain(self.place, fault) from fault
+
+
+def again(patience: timedelta) -> Generator[float | None]:
+    """Yield seconds to wait before a request is sent again, and None when it is enough."""
+    end, pause = time.monotonic() + patience.total_seconds(), 0.1
+    while time.monotonic() + pause < end:
+        yield pause
+        pause = min(2 * pause, 15.0)
+    yield None
 
 
 class _Writes:

@@ -31,8 +31,8 @@ WHY = (
     (r"dns error", "its name is not known"),
     (r"ConnectionRefused", "it refuses connections"),
     (r"TimedOut|kind: Timeout|deadline has elapsed", "it did not answer in time"),
-    (r"certificate|UnknownIssuer", "its certificate is not trusted"),
-    (r"BadScheme|URL scheme is not allowed", "its address must begin with https:// or http://"),
+    (r"InvalidCertificate|UnknownIssuer", "its certificate is not trusted"),
+    (r"InvalidContentType|corrupt message", "it speaks no TLS, so its address may be http://"),
 )
 
 
@@ -69,6 +69,6 @@ def _first(pattern: str, text: str) -> str:
 
 
 def _short(text: str) -> str:
-    """Return the last of what a message says before it turns to details."""
-    line = text.partition("\n")[0].strip()
+    """Return what a message says last before it turns to details."""
+    line = text.strip().partition("\n")[0].rpartition(" - ")[2]
     return line if len(line) <= 200 else f"{line[:200]}..."
