@@ -13,8 +13,12 @@ import shutil
 from collections.abc import Callable, Generator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import buckets
 
 # Set before anything imports pyplot: no test may need a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -111,3 +115,32 @@ def market_data() -> Path:
     if not DATA.is_dir():
         pytest.skip("needs data: the recorded market data")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Generator[str]:
+    """Give the URL of an S3 server of this session: moto, or what STRESSCUBE_S3_SERVER says."""
+    import buckets
+
+    with buckets.SERVERS[os.environ.get("STRESSCUBE_S3_SERVER", "moto")]() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return `s3://` and the name of an empty bucket, to which the environment leads."""
+    import buckets
+
+    buckets.settle(monkeypatch, s3_server)
+    return f"s3://{buckets.make_bucket(s3_server)}"
+
+
+@pytest.fixture
+def proxy(bucket: str, s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Generator[buckets.Proxy]:
+    """Give a proxy before the server, to which the environment leads now."""
+    import buckets
+
+    it = buckets.Proxy(s3_server)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", it.url)
+    yield it
+    it.close()
