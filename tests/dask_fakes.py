@@ -46,7 +46,9 @@ class Fated(FakeBackend):
     before: Callable[[int], None] = nothing
     prepared: list[Job] = field(default_factory=list)
 
-    def prepare(self, job: Job, threads: int, shape: Shape) -> FakePrepared:
+    def prepare(
+        self, job: Job, threads: int, shape: Shape, *, on_device: bool = False
+    ) -> FakePrepared:
         return FatedPrepared(job, self.dtype, self.before, self.fate)
 
 
