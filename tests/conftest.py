@@ -42,9 +42,10 @@ def _nvrtc() -> bool:
 
 def _tmpfs() -> bool:
     command = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return bool(shutil.which("unshare")) and not subprocess.run(
-        command, capture_output=True, check=False
-    ).returncode
+    return (
+        bool(shutil.which("unshare"))
+        and not subprocess.run(command, capture_output=True, check=False).returncode
+    )
 
 
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {

@@ -73,7 +73,7 @@ def test_eight_shards_of_which_three_are_killed(tmp_path: Path, whole: dict[str,
             shard = waiting.pop(0)
             trap = KilledAfterChunk(doomed.pop(shard)) if shard in doomed else None
             at_work[shard] = crashes.start(folder, shard=shard, trap=trap)
-        shard, process = next(iter(at_work.items()))
+        shard = next(iter(at_work))
         code = crashes.outcome(at_work.pop(shard))
         assert code in (0, KILLED)
         if code == KILLED:
@@ -108,7 +108,7 @@ def test_a_whole_run_goes_on_where_shards_ended(tmp_path: Path, whole: dict[str,
 
 def test_another_scenario_is_refused_by_every_shard(tmp_path: Path) -> None:
     run(crashes.small(), tmp_path, backend=crashes.backend(), shard="2/2")
-    with pytest.raises(RunError, match="simulation.seed is 5 there and 6 here"):
+    with pytest.raises(RunError, match=r"simulation\.seed is 5 there and 6 here"):
         run(crashes.small("simulation.seed=6"), tmp_path, backend=crashes.backend(), shard="1/2")
 
 
