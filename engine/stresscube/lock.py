@@ -54,7 +54,8 @@ def _locked(folder: Path, shard: Shard | None) -> Generator[None]:
         else:
             own = stack.enter_context(_opened(_place(folder, shard)))
             if not _locks(own, fcntl.LOCK_EX):
-                raise RunError(f"shard {shard} of {folder} is being written by{_holder(own)}")
+                who = f"another process{_holder(own)}"
+                raise RunError(f"shard {shard} of {folder} is being written by {who}")
             _sign(own)
         yield
 
