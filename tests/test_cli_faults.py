@@ -18,6 +18,7 @@ from fakes import TEXT, FakeBackend
 from stresscube.cli import app
 from stresscube.cli.run import RunOptions
 from stresscube.lock import locked
+from stresscube.store.objects import LocalObjects
 
 SHARP = "cube.zarr/summary/sharpe/c.0.1.0.0.0"
 
@@ -93,7 +94,7 @@ def test_status_names_who_is_writing(here: Path) -> None:
     call("run", "small.toml", "--shard", "2/3", "--quiet")
     (here / "small.run/cube.zarr/summary/x.partial").write_bytes(b"")
     assert "half written: 1 object; the next run sweeps them" in call("status", "small.run").stdout
-    with locked(here / "small.run", None):
+    with locked(LocalObjects(here / "small.run"), None):
         result = call("status", "small.run", "--json")
     assert result.exit_code == 4
     found = json.loads(result.stdout)
@@ -178,8 +179,8 @@ class Slow(FakePrepared):
         return super().run(first_path, n_paths)
 
 class SlowBackend(FakeBackend):
-    def prepare(self, job, threads, shape):
-        fast = super().prepare(job, threads, shape)
+    def prepare(self, job, threads, shape, **options):
+        fast = super().prepare(job, threads, shape, **options)
         return fast if len(self.prepared) < 3 else Slow(fast.job, self.dtype, self.before)
 
 backend = SlowBackend()

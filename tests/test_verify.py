@@ -209,9 +209,9 @@ def test_a_run_that_is_about_to_be_signed_is_not_damaged(tmp_path: Path) -> None
     seen: list[Any] = []
 
     class Looking(FakeBackend):
-        def prepare(self, *arguments: Any) -> FakePrepared:
+        def prepare(self, *arguments: Any, **options: Any) -> FakePrepared:
             seen.append(sc.verify(tmp_path / "run"))
-            return super().prepare(*arguments)
+            return super().prepare(*arguments, **options)
 
     run(tiny(), tmp_path / "run", backend=Looking())
     (tmp_path / "run/_control/COMPLETE").unlink()
@@ -234,8 +234,8 @@ class Moved(FakeBackend):
     factor = 1.0
     shift = 0
 
-    def prepare(self, *arguments: Any) -> FakePrepared:
-        made = super().prepare(*arguments)
+    def prepare(self, *arguments: Any, **options: Any) -> FakePrepared:
+        made = super().prepare(*arguments, **options)
         real, factor, shift = made.run, self.factor, self.shift
 
         def moved(first_path: int, n_paths: int, **options: Any) -> Made:
