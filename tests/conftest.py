@@ -46,6 +46,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "jax": (lambda: importlib.util.find_spec("jax") is not None, "jax"),
     "nvcc": (lambda: shutil.which("nvcc") is not None, "the CUDA toolkit's nvcc"),
     "nvrtc": (_nvrtc, "NVIDIA's run-time compiler and disassembler, as packages"),
+    "sanitizer": (
+        lambda: shutil.which("compute-sanitizer") is not None,
+        "the CUDA toolkit's compute-sanitizer",
+    ),
     "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -55,12 +55,26 @@ def cuda_kernels(shape: Shape, precision: str, threads: int, device: int) -> Cud
     return compiled(shape, precision, threads, last)
 
 
-def compiled(shape: Shape, precision: str, threads: int, per_thread: int) -> CudaKernels:
-    """Compile for the current card with so many threads a block and policies a thread."""
-    source = cuda_source(programs(shape), precision, threads, per_thread)
+def compiled(
+    shape: Shape, precision: str, threads: int, per_thread: int, *, idle: bool = True
+) -> CudaKernels:
+    """Compile for the current card with so many threads a block and policies a thread.
+
+    idle: whether accounts that do not act may take the shorter step.
+    """
+    source = source_of(shape, precision, threads, per_thread, idle=idle)
     module = cupy().RawModule(code=source, options=OPTIONS)
     functions = (module.get_function(name) for name in NAMES)
     return CudaKernels(*functions, threads=threads, per_thread=per_thread)
+
+
+def source_of(
+    shape: Shape, precision: str, threads: int, per_thread: int, *, idle: bool = True
+) -> str:
+    """What is compiled."""
+    traced = programs(shape)
+    traced = traced if idle else replace(traced, policy_idle=None)
+    return cuda_source(traced, precision, threads, per_thread)
 
 
 def threads_for(policies: int) -> int:
