@@ -99,7 +99,7 @@ class Variant:
         return sass.measure(source, architecture)["policy_run"].instructions / self.per_thread
 
     def _threads(self, case: Case) -> int:
-        return cuda_code.threads_for(len(case.job.policies))
+        return cuda_code.threads_for(len(case.job.policies), self.per_thread)
 
 
 def issue() -> Entry:

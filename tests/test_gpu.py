@@ -144,7 +144,7 @@ def test_bit_identical_over_cards() -> None:
 def test_policies_a_thread_change_no_more_than_rounding(per_thread: int) -> None:
     """The compiler may contract another multiply-add: float64, to 1e-9."""
     job = example(FULL, "float64", policies=POLICIES // 2)
-    threads = cuda_code.threads_for(POLICIES // 2)
+    threads = cuda_code.threads_for(POLICIES // 2, per_thread)
     kernels = cuda_code.compiled(FULL, "float64", threads, per_thread)
     paths = min(PATHS, 50)
     found = ran(job, FULL, paths=paths, kernels=kernels).per_policy

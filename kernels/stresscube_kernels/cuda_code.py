@@ -40,19 +40,21 @@ class CudaKernels:
 
 
 @lru_cache(maxsize=32)
-def cuda_kernels(shape: Shape, precision: str, threads: int, device: int) -> CudaKernels:
+def cuda_kernels(
+    shape: Shape, precision: str, threads: tuple[int, ...], device: int
+) -> CudaKernels:
     """Compile for the current card; CuPy keeps the result on disk.
 
     Of the choices of policies a thread, the first whose kernel keeps everything in registers and
-    leaves room for warps enough.
+    leaves room for warps enough. threads: of a block, for each of PER_THREAD.
     """
-    *wishes, last = PER_THREAD
-    for per_thread in wishes:
-        made = compiled(shape, precision, threads, per_thread)
+    *wishes, last = zip(threads, PER_THREAD, strict=True)
+    for count, per_thread in wishes:
+        made = compiled(shape, precision, count, per_thread)
         kernel = made.policy_run
         if kernel.local_size_bytes == 0 and kernel.num_regs <= MOST_REGISTERS[precision]:
             return made
-    return compiled(shape, precision, threads, last)
+    return compiled(shape, precision, *last)
 
 
 def compiled(
@@ -68,6 +70,7 @@ def compiled(
     return CudaKernels(*functions, threads=threads, per_thread=per_thread)
 
 
+@lru_cache(maxsize=16)
 def source_of(
     shape: Shape, precision: str, threads: int, per_thread: int, *, idle: bool = True
 ) -> str:
@@ -77,6 +80,7 @@ def source_of(
     return cuda_source(traced, precision, threads, per_thread)
 
 
-def threads_for(policies: int) -> int:
-    """Threads of a block: whole warps, no more than the policies can use."""
-    return min(THREADS, -(-policies // WARP) * WARP)
+def threads_for(policies: int, per_thread: int = PER_THREAD[0]) -> int:
+    """Threads of a block: whole warps, as few as leave no block more idle than it must be."""
+    blocks = -(-policies // (THREADS * per_thread))
+    return -(-policies // (blocks * per_thread * WARP)) * WARP
