@@ -69,7 +69,7 @@ def sass(results: Path = RESULTS) -> str:
         "| scenario | card | policies a thread | registers | warps "
         "| instructions of a whole step | of an idle one |"
     ]
-    lines.append("|---|---|---:|---:|---:|---:|")
+    lines.append("|---|---|---:|---:|---:|---:|---:|")
     found = [line for line in read(results) if line["benchmark"] == "sass"]
     lines += [
         f"| {line['scenario']} | {line['architecture']} | {line['policies_per_thread']} "

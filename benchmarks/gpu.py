@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,18 +22,18 @@ from typing import Any
 import numpy as np
 
 import stresscube as sc
+from stresscube.backends import choose
 from stresscube.plan import make_plan
 from stresscube.scenario import Scenario, loads
 from stresscube_kernels import cards, cpu, cuda
 from stresscube_kernels.cards import cupy
 from stresscube_kernels.contract import Outcome
-from stresscube_kernels.cuda_code import PER_THREAD, threads_for
-from stresscube_kernels.print_cpp import cuda_source
-from stresscube_kernels.programs import programs
+from stresscube_kernels.cuda_code import PER_THREAD
+from stresscube_kernels.cuda_memory import on_device
 
-from . import gpu_contestants, nvrtc, record, sass
+from . import gpu_contestants, nvrtc, record
 from .case import SCENARIO, Case, make_case
-from .gpu_contestants import Entry, PolicyKernel
+from .gpu_contestants import Entry, PolicyKernel, Variant
 from .record import significant
 from .timing import rounds, seconds, spread
 
@@ -57,27 +58,27 @@ def main(arguments: list[str] | None = None) -> int:
     if not nvrtc.available():
         print("needs NVIDIA's disassembler: pip install 'stresscube[dev]'", file=sys.stderr)
         return 1
-    case = make_case(asked.policies, asked.tape_paths, asked.steps)
     lines: list[dict[str, Any]] = []
-    for what in asked.what or EVERYTHING:
-        if what == "profile":
-            profile(case, asked)
-            continue
-        for line in {"kernels": kernels, "end_to_end": end_to_end}[what](case, asked):
-            print(json.dumps(line), flush=True)
-            lines.append({**line, **about_card()})
+    with on_device(first_card()):
+        for what in asked.what or EVERYTHING:
+            measured = {"kernels": kernels, "end_to_end": end_to_end, "profile": profile}[what]
+            for line in measured(asked):
+                print(json.dumps(line), flush=True)
+                lines.append({**line, **about_card()})
     if lines and not asked.dry:
         record.append(lines, asked.output)
         print(f"{len(lines)} lines added to {asked.output}")
     return 0
 
 
-def kernels(case: Case, asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """One line for each contestant; ours with its share of the issue bound."""
+def kernels(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """One line for each contestant; ours, in whole steps, with its share of the issue bound."""
+    case = make_case(asked.policies, asked.tape_paths, asked.steps)
     differing = check(case)
-    ours = [PolicyKernel(case.job, case.shape, n, asked.paths) for n in PER_THREAD]
-    entered = [kernel.entry() for kernel in ours]
-    entered += [gpu_contestants.issue(), ours[0].market()]
+    ours = [Variant(n, idle) for idle in (True, False) for n in PER_THREAD]
+    made = [variant.kernel(case, asked.paths) for variant in ours]
+    entered = [kernel.entry(variant.name) for kernel, variant in zip(made, ours, strict=True)]
+    entered += [gpu_contestants.issue(), made[0].market()]
     entered += [gpu_contestants.sort(max(1, 2**24 // asked.run_paths), asked.run_paths)]
     entered += [gpu_contestants.elementwise(case)]
     try:
@@ -89,22 +90,22 @@ def kernels(case: Case, asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
         entry.name: spread([entry.work / s for s in row])
         for entry, row in zip(entered, found, strict=True)
     }
-    instructions = {kernel.per_thread: per_policy_step(case, kernel) for kernel in ours}
-    best = max(entered[: len(ours)], key=lambda entry: rates[entry.name].median)
+    variants = {variant.name: variant for variant in ours}
+    best = max(rates[variant.name].median for variant in ours if variant.idle)
     for entry in entered:
-        line = rate_line(entry, rates[entry.name], asked)
-        if entry in entered[: len(ours)]:
-            each = instructions[PER_THREAD[entered.index(entry)]]
-            bound = rates["issue"].median / each
-            line |= {
-                "instructions_per_policy_step": each,
-                "issue_bound": significant(bound),
-                "share_of_issue_bound": significant(rates[entry.name].median / bound),
-                "pairs_unlike_cpu": significant(differing),
-            }
+        line, rate = rate_line(entry, rates[entry.name], asked), rates[entry.name].median
+        if entry.name in variants:
+            line["pairs_unlike_cpu"] = significant(differing)
+            if not variants[entry.name].idle:
+                each = variants[entry.name].instructions(case)
+                bound = rates["issue"].median / each
+                line |= {
+                    "instructions_per_policy_step": each,
+                    "issue_bound": significant(bound),
+                    "share_of_issue_bound": significant(rate / bound),
+                }
         elif entry.unit == "policy_steps":
-            ratio = rates[best.name].median / rates[entry.name].median
-            line["cuda_over_it"] = significant(ratio)
+            line["cuda_over_it"] = significant(best / rate)
         yield line
 
 
@@ -126,15 +127,6 @@ def rate_line(entry: Entry, rate: Any, asked: argparse.Namespace) -> dict[str, A
     }
 
 
-def per_policy_step(case: Case, kernel: PolicyKernel) -> float:
-    """SASS instructions of the step loop, for this card, over the policies that share it."""
-    precision, architecture = case.job.simulation.precision, cupy().cuda.Device().compute_capability
-    threads = threads_for(len(case.job.policies))
-    source = cuda_source(programs(case.shape), precision, threads, kernel.per_thread)
-    made = sass.measure(source, f"sm_{architecture}")["policy_run"]
-    return made.instructions / kernel.per_thread
-
-
 def check(case: Case, paths: int = 64, policies: int = 256) -> float:
     """The share of pairs that differ from the CPU backend's by more than 1e-4 of their scale.
 
@@ -151,19 +143,23 @@ def check(case: Case, paths: int = 64, policies: int = 256) -> float:
     return share
 
 
-def end_to_end(case: Case, asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """One line: a run from its first launch to COMPLETE, over the policy kernel's own rate."""
+def end_to_end(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """One line: a run on one card from its first launch to COMPLETE, over the policy kernel's rate
+    on the policies of one of its blocks."""
     scenario = sweep_scenario(asked)
-    plan = make_plan(scenario, "cuda")
-    per_thread = PER_THREAD[0]
-    kernel = PolicyKernel(case.job, case.shape, per_thread, asked.paths).entry()
+    card = choose("cuda").workers()[0]
+    plan = make_plan(scenario, card)
+    block = plan.blocks[0]
+    job, shape = plan.job(block), plan.code(block)
+    chosen = cuda.prepare(job, shape=shape, device=first_card()).kernels
+    kernel = PolicyKernel(job, shape, chosen, asked.paths).entry("alone")
     with tempfile.TemporaryDirectory() as folder:
         few = sweep_scenario(asked, paths=min(256, asked.run_paths))
-        sc.run(few, f"{folder}/warm", backend="cuda")
+        sc.run(few, f"{folder}/warm", backend=card)
         count = iter(range(asked.rounds + 1))
 
         def whole() -> None:
-            sc.run(scenario, f"{folder}/{next(count)}.run", backend="cuda")
+            sc.run(scenario, f"{folder}/{next(count)}.run", backend=card)
 
         found = rounds([kernel.measure, seconds(whole)], asked.rounds)
     alone = spread([kernel.work / s for s in found[0]])
@@ -180,6 +176,8 @@ def end_to_end(case: Case, asked: argparse.Namespace) -> Iterator[dict[str, Any]
         "seconds": significant(spread(found[1]).median),
         "rounds": asked.rounds,
         "policies": plan.feasible_cells,
+        "block_policies": len(job.policies),
+        "policies_per_thread": chosen.per_thread,
         "paths": plan.paths,
         "steps": plan.simulation.steps,
         "versions": {},
@@ -195,25 +193,42 @@ def sweep_scenario(asked: argparse.Namespace, paths: int | None = None) -> Scena
     return loads(text, "gpu.toml", changes)
 
 
-def profile(case: Case, asked: argparse.Namespace) -> None:
+def profile(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Launch what a profiler is to look at, and no more."""
-    kernel = PolicyKernel(case.job, case.shape, PER_THREAD[0], asked.paths)
+    case = make_case(asked.policies, asked.tape_paths, asked.steps)
+    kernel = Variant(PER_THREAD[0], idle=True).kernel(case, asked.paths)
     for _ in range(asked.rounds):
         kernel.launch()
     cupy().cuda.get_current_stream().synchronize()
+    yield from ()
+
+
+def first_card() -> int:
+    """The first of the cards that are used."""
+    return cards.usable(cards.driver(), cards.installed())[0]
 
 
 def about_card() -> dict[str, Any]:
     """The card and its driver."""
     driver, found = cards.driver(), cards.installed()
-    card = driver.cards[0]
+    card = driver.cards[first_card()]
     versions = {found.package: found.version} if found else {}
     return {
         "card": card.name,
         "compute_capability": cards.dotted(card.capability),
+        "driver": driver_version(),
         "driver_cuda": cards.dotted(driver.cuda),
         "card_versions": {**versions, "nvrtc": nvrtc.version()},
     }
+
+
+def driver_version(file: Path = Path("/proc/driver/nvidia/version")) -> str:
+    """The driver's own version, as 580.65.06, or ""."""
+    try:
+        found = re.search(r"Kernel Module.*?\s(\d+(?:\.\d+)+)", file.read_text())
+    except OSError:
+        return ""
+    return found[1] if found else ""
 
 
 def parser() -> argparse.ArgumentParser:

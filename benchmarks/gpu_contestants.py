@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +14,12 @@ from stresscube_kernels import cuda_code
 from stresscube_kernels.cards import cupy
 from stresscube_kernels.contract import Outcome, Shape, Tick
 from stresscube_kernels.cuda import CudaJob
+from stresscube_kernels.cuda_code import CudaKernels
 from stresscube_kernels.rules import rules_of
 from stresscube_kernels.spec import Job
 from stresscube_kernels.tree import rebuild, values
 
+from . import sass
 from .case import Case
 from .issue_rate import IssueRate, seconds_on_card
 
@@ -37,11 +41,9 @@ class Entry(NamedTuple):
 class PolicyKernel:
     """The policy kernel alone, on tapes that are on the card already."""
 
-    def __init__(self, job: Job, shape: Shape, per_thread: int, paths: int) -> None:
-        threads = cuda_code.threads_for(len(job.policies))
-        kernels = cuda_code.compiled(shape, job.simulation.precision, threads, per_thread)
-        self.job = CudaJob(job, shape, kernels, 0, paths)
-        self.paths, self.per_thread = paths, per_thread
+    def __init__(self, job: Job, shape: Shape, kernels: CudaKernels, paths: int) -> None:
+        self.job = CudaJob(job, shape, kernels, cupy().cuda.Device().id, paths)
+        self.paths = paths
         states, self._tape, self._outcomes = self.job.buffers(paths)
         self.job.fill_tapes(0, paths, states, self._tape)
         self._states = states
@@ -50,11 +52,10 @@ class PolicyKernel:
     def launch(self) -> None:
         self.job.run_policies(self.paths, self._tape, self._outcomes)
 
-    def entry(self) -> Entry:
+    def entry(self, name: str) -> Entry:
         """Its rate; padding is not counted as work."""
         simulation = self.job.job.simulation
         work = self.paths * simulation.steps * len(self.job.job.policies)
-        name = f"cuda, {self.per_thread} a thread"
         return Entry(name, work, lambda: seconds_on_card(self.launch))
 
     def market(self) -> Entry:
@@ -66,6 +67,39 @@ class PolicyKernel:
             job.fill_tapes(0, self.paths, self._states, self._tape)
 
         return Entry("market", work, lambda: seconds_on_card(launch), unit="path_steps")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A policy kernel that is measured.
+
+    idle: whether accounts that do not act take the shorter step. Without it every step is a whole
+    one, so that what the compiler says of the loop is what is executed.
+    """
+
+    per_thread: int
+    idle: bool
+
+    @property
+    def name(self) -> str:
+        """As results name it."""
+        return f"cuda, {self.per_thread} a thread" + ("" if self.idle else ", whole steps")
+
+    def kernel(self, case: Case, paths: int) -> PolicyKernel:
+        """Compiled and ready to launch."""
+        wanted = case.shape, case.job.simulation.precision, self._threads(case), self.per_thread
+        kernels = cuda_code.compiled(*wanted, idle=self.idle)
+        return PolicyKernel(case.job, case.shape, kernels, paths)
+
+    def instructions(self, case: Case) -> float:
+        """SASS instructions of the loop over steps, for this card, over its policies."""
+        wanted = case.shape, case.job.simulation.precision, self._threads(case), self.per_thread
+        source = cuda_code.source_of(*wanted, idle=self.idle)
+        architecture = f"sm_{cupy().cuda.Device().compute_capability}"
+        return sass.measure(source, architecture)["policy_run"].instructions / self.per_thread
+
+    def _threads(self, case: Case) -> int:
+        return cuda_code.threads_for(len(case.job.policies), self.per_thread)
 
 
 def issue() -> Entry:
@@ -146,6 +180,8 @@ def jax_scan(case: Case) -> Entry:
 
     Raises ImportError where there is no JAX for this card.
     """
+    # By itself it takes three quarters of the card for good, and the others run beside it.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import jax
     import jax.numpy as jnp
 

@@ -3,10 +3,11 @@
 #
 #   sbatch --array=1-8 examples/slurm_array.sh scenarios/btc_eth_hourly.toml
 #
-# Submitted from the checkout, whose .venv has '.[cuda]' installed. A task that was stopped goes
-# on where it stood when it is submitted again.
+# Submitted from the checkout, whose .venv has '.[cuda]' (or '.[cuda12]') installed. A task that was
+# stopped goes on where it stood when it is submitted again.
 #SBATCH --job-name=stresscube
-#SBATCH --gpus-per-task=1
+#SBATCH --ntasks=1
+#SBATCH --gres=gpu:1
 #SBATCH --cpus-per-task=4
 #SBATCH --mem=32G
 #SBATCH --time=02:00:00

@@ -60,6 +60,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "nvcc": (lambda: shutil.which("nvcc") is not None, "the CUDA toolkit's nvcc"),
     "nvrtc": (_nvrtc, "NVIDIA's run-time compiler and disassembler, as packages"),
     "tmpfs": (_tmpfs, "the right to mount a small disk in a namespace of its own"),
+    "sanitizer": (
+        lambda: shutil.which("compute-sanitizer") is not None,
+        "the CUDA toolkit's compute-sanitizer",
+    ),
     "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
 }
 

@@ -126,6 +126,20 @@ def test_bit_identical_over_cards(machine: Machine) -> None:
     assert {card for _, card, _, _ in machine.launches} == {0, 1}
 
 
+def test_blocks_are_as_full_as_whole_warps_allow() -> None:
+    """Never a warp too many; the kernels' most threads where policies are many."""
+    for policies in range(1, 2000):
+        for each in cuda_code.PER_THREAD:
+            threads = cuda_code.threads_for(policies, each)
+            assert threads % 32 == 0
+            assert 0 < threads <= cuda_code.THREADS
+            blocks = -(-policies // (threads * each))
+            assert blocks == -(-policies // (cuda_code.THREADS * each))
+            fewer = (threads - 32) * each * blocks
+            assert fewer < policies <= threads * each * blocks
+    assert [cuda_code.threads_for(n) for n in (60, 256, 300, 4096)] == [32, 128, 96, 128]
+
+
 @pytest.mark.parametrize("policies", [1, 31, 33, 129, 300])
 def test_any_number_of_policies(machine: Machine, policies: int) -> None:
     """Padding never shows: a policy is the same alone and among others."""
@@ -144,8 +158,9 @@ def test_one_policy_a_thread_where_two_do_not_fit_the_registers(
     for spilled in ({}, {2: 64}, {2: 64, 1: 8}):
         machine = install(Machine(spilled=spilled), monkeypatch)
         found.append(bits(ran(job, paths=6)))
-        grids += [grid for name, _, grid, _ in machine.launches if name == "policy_run"]
-    assert grids == [(6,), (6,), (6,)]  # 96 threads: 70 policies fit once or twice
+        grids += [(*grid, *block) for name, _, grid, block in machine.launches
+                  if name == "policy_run"]  # fmt: skip
+    assert grids == [(6, 64), (6, 96), (6, 96)]  # a block a path holds 70 policies twice or once
     assert np.array_equal(found[0], found[1])
     assert np.array_equal(found[0], found[2])
 
@@ -284,7 +299,7 @@ def test_stop_and_advance(machine: Machine) -> None:
 
 def kernels_without_barrier(barrier: int) -> str:
     """The source with one of its barriers taken out."""
-    source = cuda_source(programs(FULL), "float32", 96, 2)
+    source = cuda_source(programs(FULL), "float32", 64, 2)
     parts = source.split("__syncthreads();")
     assert len(parts) == 4
     return "__syncthreads();".join(parts[: barrier + 1]) + "__syncthreads();".join(
@@ -299,7 +314,7 @@ def test_the_emulator_sees_a_missing_barrier(
     """Each barrier of the kernels is needed, and these tests would fail without it."""
     job = example(FULL)
     right = bits(ran(job, paths=6))
-    monkeypatch.setattr(cuda_code, "cuda_source", lambda *_: kernels_without_barrier(barrier))
+    monkeypatch.setattr(cuda_code, "source_of", lambda *_, **__: kernels_without_barrier(barrier))
     made = cuda.prepare(job, shape=FULL).run(FIRST, 6)
     wrong = bits(fetched(made))
     assert not np.array_equal(wrong, right)

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
 import stresscube as sc
 from emulator.fake_cupy import Machine, install
-from fakes import scenario
+from fakes import TEXT, scenario
 from stresscube import backends, memory
 from stresscube.backends import Backend, CudaBackend, choose
+from stresscube.cli import rates
+from stresscube.cli.app import app
 from stresscube.errors import StresscubeError
 from stresscube.plan import Plan, make_plan
 from stresscube_kernels import cards, cuda
@@ -162,6 +165,19 @@ def test_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reason == "CuPy is not installed: pip install 'stresscube[cuda]'"
     with pytest.raises(StresscubeError, match="--backend cuda: CuPy is not installed"):
         choose("cuda")
+
+
+def test_check_speaks_of_the_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine(monkeypatch, count=2)
+    file = tmp_path / "small.toml"
+    file.write_text(TEXT.format(paths=40, save_paths="false"))
+    monkeypatch.setattr(rates, "recall", lambda *_: None)
+    asked = ["check", str(file), "--backend", "cuda", "--set", "simulation.horizon=10min"]
+    said = CliRunner().invoke(app, asked)
+    assert said.exit_code == 0, said.output
+    words = " ".join(said.output.split())
+    assert "a block, on the card" in words
+    assert "on 2 × a made-up card:" in words
 
 
 @pytest.mark.needs("nvrtc")

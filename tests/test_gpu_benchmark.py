@@ -49,16 +49,17 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 @pytest.mark.needs("compiler")
 @pytest.mark.needs("nvrtc")
 def test_kernels(machine: Machine, tmp_path: Path) -> None:
-    """A line each: two of ours with their bound, the issue rate, and who else is there."""
+    """A line each: four of ours, two with their bound, the issue rate, and who else is there."""
     file = tmp_path / "gpu.jsonl"
     assert gpu.main(["kernels", *SIZES, "--rounds=1", f"--output={file}"]) == 0
     lines = {line["backend"]: line for line in map(json.loads, file.read_text().splitlines())}
     assert {"cuda, 2 a thread", "cuda, 1 a thread", "issue", "cupy.sort"} <= lines.keys()
     assert "CuPy, elementwise" in lines
-    ours, issue = lines["cuda, 2 a thread"], lines["issue"]
+    ours, issue = lines["cuda, 2 a thread, whole steps"], lines["issue"]
     bound = issue["per_second"] / ours["instructions_per_policy_step"]
     assert ours["issue_bound"] == pytest.approx(bound, rel=1e-3)
     assert ours["share_of_issue_bound"] == pytest.approx(ours["per_second"] / bound, rel=1e-3)
+    assert "issue_bound" not in lines["cuda, 2 a thread"]  # the loop holds two steps, takes one
     assert all(line["card"] == "a made-up card" for line in lines.values())
 
 
@@ -76,3 +77,14 @@ def test_wrong_outcomes_are_not_measured(machine: Machine, monkeypatch: pytest.M
     monkeypatch.setattr(gpu, "SHARE", -1.0)
     with pytest.raises(ArithmeticError, match="not the CPU backend's"):
         gpu.main(["kernels", *SIZES, "--rounds=1", "--dry"])
+
+
+def test_the_drivers_version(tmp_path: Path) -> None:
+    file = tmp_path / "version"
+    assert gpu.driver_version(file) == ""
+    for module in (
+        "Kernel Module  550.54.15 ",
+        "Open Kernel Module for x86_64  580.65.06  Release",
+    ):
+        file.write_text(f"NVRM version: NVIDIA UNIX x86_64 {module} Tue\nGCC version:  gcc 11.4.0")
+        assert gpu.driver_version(file) in ("550.54.15", "580.65.06")

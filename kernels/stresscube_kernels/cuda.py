@@ -15,7 +15,7 @@ import numpy as np
 from .by_value import by_value
 from .cards import cupy
 from .contract import MarketState, Outcome, Shape, Tick
-from .cuda_code import CudaKernels, cuda_kernels, threads_for
+from .cuda_code import PER_THREAD, CudaKernels, cuda_kernels, threads_for
 from .cuda_gather import Gathering, OnCard, ToHost
 from .cuda_memory import NoRoom, apart, free_bytes, is_full, on_device, release
 from .oracle import Outcomes
@@ -59,7 +59,7 @@ def prepare(
     shape = shape or job_shape(job)
     with on_device(device):
         if kernels is None:
-            threads = threads_for(len(job.policies))
+            threads = tuple(threads_for(len(job.policies), each) for each in PER_THREAD)
             kernels = cuda_kernels(shape, job.simulation.precision, threads, device)
         return CudaJob(job, shape, kernels, device, paths_at_once, to_host)
 

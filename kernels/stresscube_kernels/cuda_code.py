@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -40,29 +40,47 @@ class CudaKernels:
 
 
 @lru_cache(maxsize=32)
-def cuda_kernels(shape: Shape, precision: str, threads: int, device: int) -> CudaKernels:
+def cuda_kernels(
+    shape: Shape, precision: str, threads: tuple[int, ...], device: int
+) -> CudaKernels:
     """Compile for the current card; CuPy keeps the result on disk.
 
     Of the choices of policies a thread, the first whose kernel keeps everything in registers and
-    leaves room for warps enough.
+    leaves room for warps enough. threads: of a block, for each of PER_THREAD.
     """
-    *wishes, last = PER_THREAD
-    for per_thread in wishes:
-        made = compiled(shape, precision, threads, per_thread)
+    *wishes, last = zip(threads, PER_THREAD, strict=True)
+    for count, per_thread in wishes:
+        made = compiled(shape, precision, count, per_thread)
         kernel = made.policy_run
         if kernel.local_size_bytes == 0 and kernel.num_regs <= MOST_REGISTERS[precision]:
             return made
-    return compiled(shape, precision, threads, last)
+    return compiled(shape, precision, *last)
 
 
-def compiled(shape: Shape, precision: str, threads: int, per_thread: int) -> CudaKernels:
-    """Compile for the current card with so many threads a block and policies a thread."""
-    source = cuda_source(programs(shape), precision, threads, per_thread)
+def compiled(
+    shape: Shape, precision: str, threads: int, per_thread: int, *, idle: bool = True
+) -> CudaKernels:
+    """Compile for the current card with so many threads a block and policies a thread.
+
+    idle: whether accounts that do not act may take the shorter step.
+    """
+    source = source_of(shape, precision, threads, per_thread, idle=idle)
     module = cupy().RawModule(code=source, options=OPTIONS)
     functions = (module.get_function(name) for name in NAMES)
     return CudaKernels(*functions, threads=threads, per_thread=per_thread)
 
 
-def threads_for(policies: int) -> int:
-    """Threads of a block: whole warps, no more than the policies can use."""
-    return min(THREADS, -(-policies // WARP) * WARP)
+@lru_cache(maxsize=16)
+def source_of(
+    shape: Shape, precision: str, threads: int, per_thread: int, *, idle: bool = True
+) -> str:
+    """What is compiled."""
+    traced = programs(shape)
+    traced = traced if idle else replace(traced, policy_idle=None)
+    return cuda_source(traced, precision, threads, per_thread)
+
+
+def threads_for(policies: int, per_thread: int = PER_THREAD[0]) -> int:
+    """Threads of a block: whole warps, as few as leave no block more idle than it must be."""
+    blocks = -(-policies // (THREADS * per_thread))
+    return -(-policies // (blocks * per_thread * WARP)) * WARP

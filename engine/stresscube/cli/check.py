@@ -18,7 +18,7 @@ from stresscube.backends import Backend, choose
 from stresscube.cli import rates
 from stresscube.cli.console import console
 from stresscube.cli.scenario import load_scenario
-from stresscube.memory import default_budget, parse_size, shares
+from stresscube.memory import Shares, default_budget, parse_size, shares
 from stresscube.plan import FIELDS, Plan, make_plan
 from stresscube.runner import usable_cores
 from stresscube.store.layout import groups
@@ -51,9 +51,9 @@ def check(
     if plan.axes:
         out.print(_axes_table(plan, out))
         out.print()
-    facts = _sizes(plan, budget, cores)
-    _print_facts(facts, out)
-    _print_facts({"time": _time(plan, chosen, cores)}, out)
+    share = shares(plan, chosen, budget, cores)
+    _print_facts(_sizes(plan, share, budget), out)
+    _print_facts({"time": _time(plan, chosen, share, cores)}, out)
 
 
 def _axes_table(plan: Plan, out: Console) -> Table:
@@ -81,14 +81,14 @@ def _shortened(words: Sequence[str], width: int) -> str:
     return ", ".join([*words[:3], "...", words[-1]])
 
 
-def _sizes(plan: Plan, budget: int, threads: int) -> dict[str, str]:
+def _sizes(plan: Plan, share: Shares, budget: int) -> dict[str, str]:
     """Return what there is to compute and to keep, in words."""
     steps, step = plan.simulation.steps, plan.simulation.step * HOURS
     infeasible = plan.cells - plan.feasible_cells
-    share = shares(plan, choose(plan.backend), budget, threads)
     width = 8 if plan.simulation.precision == "float64" else 4
     outcomes = FIELDS * plan.block_policies * plan.paths * width
     place = "in a scratch file" if share.spill else "in memory"
+    place = "on the card" if share.on_device else place
     markets = plural(plan.market_points, "market")
     at_once = plural(min(share.batch, plan.paths), "path")
     policies = f"{plan.policies:,} {'policy' if plan.policies == 1 else 'policies'}"
@@ -115,24 +115,28 @@ def _cube_bytes(plan: Plan) -> int:
     return sum(math.prod(it.shape) * np.dtype(it.dtype).itemsize for it in variables)
 
 
-def _time(plan: Plan, backend: Backend, threads: int) -> str:
+def _time(plan: Plan, backend: Backend, share: Shares, threads: int) -> str:
     if not plan.policy_steps:
         return "none: no cell is feasible"
     known = rates.recall(plan, threads)
+    workers = min(len(backend.workers()), len(plan.blocks))
     if known is not None:
         rate, source = known.policy_steps, f"as its run of {known.day} went here"
     else:
-        rate, source = measure(plan, backend, threads), "measured just now, metrics not counted"
+        rate = workers * measure(plan, backend, threads, on_device=share.on_device)
+        source = "measured just now, metrics not counted"
     span = time_span(plan.policy_steps / rate)
-    return f"about {span} on {plural(threads, 'thread')}: {count(rate)} policy-steps/s, {source}"
+    several = f"{workers} × {backend.device}" if workers > 1 else backend.device
+    where = plural(threads, "thread") if backend.name == "cpu" else several
+    return f"about {span} on {where}: {count(rate)} policy-steps/s, {source}"
 
 
-def measure(plan: Plan, backend: Backend, threads: int) -> float:
+def measure(plan: Plan, backend: Backend, threads: int, *, on_device: bool = False) -> float:
     """Return policy-steps a second of a short run of the first block that has work."""
     block = next(block for block in plan.blocks if plan.policy_cells(block).feasible.any())
     job = plan.job(block)
     work = len(job.policies) * plan.simulation.steps
-    prepared = backend.prepare(job, threads, plan.code(block))
+    prepared = backend.prepare(job, threads, plan.code(block), on_device=on_device)
     prepared.run(0, 1)  # compiles
     paths, seconds = 0, 0.0
     wanted = min(plan.paths, 8 * threads)

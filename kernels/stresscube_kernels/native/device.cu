@@ -1,9 +1,9 @@
 // The GPU skeleton around the generated steps.
 //
 // Market: one thread a path. Policies: one path a block at a time, POLICIES_PER_THREAD policies
-// a thread (2, or 1 where registers do not suffice for 2 and for warps enough), so that one load of a
-// tick from shared memory serves them all, and the accounts of a whole tile of steps stay in
-// registers.
+// a thread, so that one load of a tick from shared memory serves them all, and the accounts of a
+// whole tile of steps stay in registers. (The host takes 2, or 1 where registers do not suffice
+// for 2 and for warps enough.)
 //
 //   tape      [paths][n_steps] of Tick, 16-byte aligned
 //   states    [STATE_FIELDS][paths], after the last step
@@ -12,8 +12,8 @@
 //
 // The market's numbers are the same for all threads and come as a parameter, by value: parameters
 // lie in constant memory, from which arithmetic takes an operand for nothing. Loaded from global
-// memory they would stay in registers for the whole loop. (All parameters of a kernel may take 4 KB,
-// since CUDA 12.1 32 KB.)
+// memory they would stay in registers for the whole loop. (All parameters of a kernel may take
+// 4 KB, since CUDA 12.1 32 KB.)
 //
 // Neighbouring threads hold neighbouring policies, so every load and store of a record's field
 // is one contiguous run. `n_policies` is a multiple of THREADS * POLICIES_PER_THREAD: the host
