@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Generator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -43,6 +44,14 @@ def _nvrtc() -> bool:
         return False
 
 
+def _tmpfs() -> bool:
+    command = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return (
+        bool(shutil.which("unshare"))
+        and not subprocess.run(command, capture_output=True, check=False).returncode
+    )
+
+
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "compiler": (lambda: any(map(shutil.which, ("c++", "g++", "clang++"))), "a C++ compiler"),
     "data": (DATA.is_dir, "the recorded market data"),
@@ -50,6 +59,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "jax": (lambda: importlib.util.find_spec("jax") is not None, "jax"),
     "nvcc": (lambda: shutil.which("nvcc") is not None, "the CUDA toolkit's nvcc"),
     "nvrtc": (_nvrtc, "NVIDIA's run-time compiler and disassembler, as packages"),
+    "tmpfs": (_tmpfs, "the right to mount a small disk in a namespace of its own"),
     "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
 }
 
@@ -117,12 +127,12 @@ def market_data() -> Path:
     return DATA
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Generator[str]:
-    """Give the URL of an S3 server of this session: moto, or what STRESSCUBE_S3_SERVER says."""
+@pytest.fixture(scope="session", params=["moto", pytest.param("seaweedfs", marks=pytest.mark.soak)])
+def s3_server(request: pytest.FixtureRequest) -> Generator[str]:
+    """Give the URL of an S3 server of this session."""
     import buckets
 
-    with buckets.SERVERS[os.environ.get("STRESSCUBE_S3_SERVER", "moto")]() as url:
+    with buckets.SERVERS[request.param]() as url:
         yield url
 
 

@@ -1,7 +1,7 @@
 """Runs in processes of their own that can be killed anywhere, at the price of a fork.
 
 A server process imports what a run needs and forks one child a run, so that no child imports
-anything. A child may carry a trap that stops it, for good, at an operation on the disk.
+anything. A child may carry a trap that kills it at an operation on the disk.
 """
 
 from __future__ import annotations
@@ -20,23 +20,25 @@ from typing import Any
 
 from fakes import FakeBackend, scenario
 from stresscube.errors import StresscubeError
+from stresscube.plan import make_plan
 from stresscube.runner import run
 from stresscube.scenario import Scenario
-from stresscube.store import objects
+from stresscube.store import layout, objects, writer
 
 Trap = Callable[[], None]
 KILLED = -signal.SIGKILL
-OPERATIONS = ("open", "write", "close", "replace", "link", "unlink", "fsync", "mkdir")
+BLOCKS = 6
+OPERATIONS = ("open", "write", "close", "replace", "link", "unlink", "fsync")
 """What LocalObjects asks of the system, as names in the module `os`."""
 
 
-def small(paths: int = 300) -> Scenario:
-    """Two markets and 18 policies, with outcomes of single paths; 4 blocks of 9."""
-    return scenario(paths, True, "sweep.venue=['A']")
+def small(*overrides: str) -> Scenario:
+    """Two markets and 18 policies, with outcomes of single paths: 6 blocks of 6."""
+    return scenario(300, True, "sweep.venue=['A']", *overrides)
 
 
 def backend(seconds: float = 0.0) -> FakeBackend:
-    """A backend of 9 policies a block that takes so long for a batch."""
+    """A backend of 9 policies a block at most that takes so long for a batch."""
     return FakeBackend(block_policies=9, before=lambda _: time.sleep(seconds))
 
 
@@ -47,14 +49,24 @@ def server() -> ForkServerContext:
     return context
 
 
+@cache
+def empty_cube() -> tuple[str, dict[str, bytes]]:
+    """Return the small scenario's plan hash and its cube's metadata, which take a while to make."""
+    plan = make_plan(small(), backend())
+    return plan.hash, layout.metadata(plan)
+
+
 def start(folder: Path, *, trap: Trap | None = None, **options: Any) -> BaseProcess:
-    """Start a run of the small scenario in `folder`."""
-    process = server().Process(target=_run, args=(folder, trap, options))
+    """Start a run of the small scenario in `folder`.
+
+    trap: called first in its process. seconds: that a batch takes. Others are of `run`.
+    """
+    process = server().Process(target=_run, args=(folder, trap, options, empty_cube()))
     process.start()
     return process
 
 
-def outcome(process: BaseProcess, seconds: float = 60.0) -> int:
+def outcome(process: BaseProcess, seconds: float = 120.0) -> int:
     """Wait for a process and return its exit code; what hangs is killed and is a failure."""
     process.join(seconds)
     if process.exitcode is None:
@@ -62,6 +74,12 @@ def outcome(process: BaseProcess, seconds: float = 60.0) -> int:
         process.join()
         raise AssertionError(f"a run did not end within {seconds} s")
     return process.exitcode
+
+
+def finish(folder: Path, **options: Any) -> Path:
+    """Run the small scenario in a process of its own to its end."""
+    assert outcome(start(folder, **options)) == 0
+    return folder
 
 
 def kill(process: BaseProcess) -> int:
@@ -72,9 +90,13 @@ def kill(process: BaseProcess) -> int:
     return outcome(process)
 
 
-def _run(folder: Path, trap: Trap | None, options: dict[str, Any]) -> None:
+def _run(
+    folder: Path, trap: Trap | None, options: dict[str, Any], ready: tuple[str, dict[str, bytes]]
+) -> None:
     seconds = options.pop("seconds", 0.0)
     made = options.pop("scenario", None) or small()
+    real = writer.metadata
+    writer.metadata = lambda plan: ready[1] if plan.hash == ready[0] else real(plan)
     if trap is not None:
         trap()
     try:
@@ -87,7 +109,8 @@ def _run(folder: Path, trap: Trap | None, options: dict[str, Any]) -> None:
 class KilledAt:
     """A trap: the process kills itself before its `number`-th operation on the disk, from 1.
 
-    After a `key` is given, operations count from the first one on a file whose path has it.
+    With a `key`, operations count from the first one on a path that has it. A write that it is
+    killed before is done by half.
     """
 
     def __init__(self, number: int, key: str = "") -> None:
@@ -111,16 +134,61 @@ class KilledAt:
 
             return call
 
-        class Traps:
-            def __getattr__(self, name: str) -> Any:
-                return trapped(name) if name in real else getattr(os, name)
+        instead(trapped)
 
-        objects.os = Traps()  # type: ignore[assignment]
+
+class KilledAfterChunk:
+    """A trap: the process kills itself once it has written so many chunks of blocks."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __call__(self) -> None:
+        left = self.number
+        real = objects.LocalObjects.put
+
+        def put(self: objects.LocalObjects, key: str, data: bytes) -> None:
+            nonlocal left
+            real(self, key, data)
+            left -= is_block_chunk(key)
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        objects.LocalObjects.put = put
+
+
+class Together:
+    """A trap: processes wait for each other, so that they begin at the same time."""
+
+    def __init__(self, meeting: Path, count: int) -> None:
+        self.meeting = meeting
+        self.count = count
+
+    def __call__(self) -> None:
+        self.meeting.mkdir(parents=True, exist_ok=True)
+        (self.meeting / str(os.getpid())).touch()
+        while len(list(self.meeting.iterdir())) < self.count:
+            time.sleep(0.001)
+
+
+def instead(make: Callable[[str], Callable[..., Any]]) -> None:
+    """Put functions in the place of the system's operations, in this process."""
+
+    class Changed:
+        def __getattr__(self, name: str) -> Any:
+            return make(name) if name in OPERATIONS else getattr(os, name)
+
+    objects.os = Changed()  # type: ignore[assignment]
+
+
+def is_block_chunk(key: str) -> bool:
+    """Whether an object is of a block: its name has a place along all three axes."""
+    return key.rpartition("/")[2].count(".") >= 3 and ".json" not in key
 
 
 def content(folder: Path) -> dict[str, bytes]:
     """Return every object of a run's cube, {path: bytes}."""
-    root = folder / "cube.zarr"
+    root = folder / layout.ROOT
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in root.rglob("*")

@@ -183,6 +183,49 @@ def test_another_plan_is_refused_with_what_differs(tmp_path: Path) -> None:
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ("simulation.seed=6", "simulation.seed is 5 there and 6 here"),
+        ("simulation.precision=float64", "simulation.precision is float32 there and float64 here"),
+        ("market.regimes.calm.drift=[0.1, 0]", "drift is [0, 0] there and [0.1, 0] here"),
+        ("venues.A.taker_fee=0.001", "venues[0].taker_fee is 0.0005 there and 0.001 here"),
+        ("sweep.leverage=[2, 10]", "sweep.leverage is [2, 10, 50] there and [2, 10] here"),
+        ("policy.holding=1h", "policy.holding is inf there and 1 here"),
+    ],
+)  # fmt: skip
+def test_a_changed_scenario_is_refused_and_nothing_is_touched(
+    tmp_path: Path, change: str, differs: str
+) -> None:
+    run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    before, backend = chunks(tmp_path / "out"), FakeBackend(dtype="float64")
+    with pytest.raises(RunError) as caught:
+        run(scenario(50, False, change), tmp_path / "out", backend=backend)
+    assert differs in str(caught.value)
+    assert str(caught.value).endswith("or remove this one, to start a new run")
+    assert backend.prepared == []
+    assert chunks(tmp_path / "out") == before
+    assert (tmp_path / "out/_control/COMPLETE").exists()
+
+
+def test_another_version_or_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stresscube import identity
+
+    run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "versions", lambda _: {"numpy": "9.9"})
+        with pytest.raises(RunError, match=rf"numpy is {np.__version__} there and 9\.9 here"):
+            run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "sources_hash", lambda name: name)
+        with pytest.raises(RunError, match="source code of stresscube_kernels has changed"):
+            run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with pytest.raises(RunError, match="backend is cpu there and gpu here"):
+        run(scenario(50), tmp_path / "out", backend=FakeBackend(name="gpu"))
+
+
 def test_a_change_of_the_division_alone_is_named(tmp_path: Path) -> None:
     run(scenario(50), tmp_path / "out", backend=FakeBackend(block_policies=9))
     with pytest.raises(RunError, match="block_shape is"):

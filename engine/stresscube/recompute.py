@@ -81,7 +81,10 @@ def rebuild(
     here = json.loads(json.dumps(plan.document))
     here["identity"] |= _code_of(there)
     if any(here[key] != there[key] for key in ("identity", "block_shape", "chunk_paths")):
-        raise RunError(f"this run cannot be computed again here: {'; '.join(found[:5])}")
+        raise RunError(
+            f"this run cannot be computed again here: {'; '.join(found[:5])}. If its scenario was "
+            "changed in Python, give it: stresscube.verify(run, scenario=...)"
+        )
     return Rebuilt(plan, chosen, tuple(found))
 
 

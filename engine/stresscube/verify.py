@@ -82,10 +82,10 @@ def verify(
     asked = _Asked(folder, recompute, scenario, backend, threads, memory, told)
     if not repair:
         with one_line_faults(folder, reading=True), stop_on_signals() as stop:
-            return _look(asked, there, stop)
+            return _look(asked, there, stop, alone=not writers(folder))
     with at_work(folder, None) as (objects, stop):
         control = _mend_plan(asked, objects)
-        found = _look(asked, objects, stop)
+        found = _look(asked, objects, stop, alone=True)
         if not found.damage:
             return replace(found, mended=control)
         _mend(asked, objects, stop, found, progress or Silent())
@@ -114,8 +114,11 @@ class _Asked:
         return rebuild(there, self.scenario, self.backend)
 
 
-def _look(asked: _Asked, objects: Objects, stop: Stop) -> Verdict:
-    """Audit a run and compute some sound blocks again."""
+def _look(asked: _Asked, objects: Objects, stop: Stop, *, alone: bool) -> Verdict:
+    """Audit a run and compute some sound blocks again.
+
+    alone: whether nobody else was writing to it when this began.
+    """
     lost = _lost_plan(objects)
     if lost is not None:
         return Verdict(Audit(0, {}, 0, (lost,)))
@@ -126,7 +129,7 @@ def _look(asked: _Asked, objects: Objects, stop: Stop) -> Verdict:
             raise Interrupted("stopped", stop.number)
 
     found = audit(objects, asked.folder, threads=asked.cores, advance=told)
-    if writers(objects):
+    if not alone:
         # The last block's receipt may be there, and COMPLETE be about to be.
         found = replace(found, damage=tuple(it for it in found.damage if it.what != UNSIGNED))
     again = tuple(_recomputed(asked, objects, stop, found)) if asked.recompute else ()

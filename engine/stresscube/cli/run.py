@@ -101,10 +101,8 @@ def _report_part(folder: Place, teller: Meter, shard: str) -> bool:
     """Say what a shard did; return whether the whole run is complete."""
     found = status_of(folder)
     out = console()
-    done = (
-        f"shard {shard} of {folder}: {plural(teller.mine, 'block')} done, {teller.resumed} before"
-    )
-    out.print(escape(done), soft_wrap=True)
+    blocks = f"{plural(teller.mine, 'block')} done, {teller.resumed} of them before"
+    out.print(escape(f"shard {shard} of {folder}: {blocks}"), soft_wrap=True)
     whole = f"the run has {found.finished:,} of its {plural(found.blocks, 'block')}"
     out.print(escape(whole if not found.complete else f"{whole}: it is complete"), soft_wrap=True)
     return found.complete
