@@ -30,6 +30,7 @@ from stresscube.status import status_of
 from stresscube.store.layout import ROOT
 from stresscube.store.objects import objects_at
 from stresscube.store.reader import IncompleteRun
+from stresscube.verify import verify
 
 HERE = Path(__file__).parent
 SMALL: Any = (300, True, "sweep.venue=['A']")
@@ -272,7 +273,7 @@ def test_damage_is_found_and_mended(bucket: str, whole: Path) -> None:
     with pytest.raises(RunError, match=r"is damaged .*: stresscube verify s3://.* --repair"):
         sc.open(place)["summary"]["sharpe"].load()
     again = two_blocks()
-    found = sc.verify(place, backend=again, repair=True)
+    found = verify(place, backend=again, repair=True)
     assert {it.key for it in found.mended} >= set(broken) - {hidden}
     assert not found.damage
     assert found.complete
