@@ -142,7 +142,6 @@ def seaweedfs() -> Generator[str]:
 
 
 SERVERS = {"moto": moto, "seaweedfs": seaweedfs}
-"""By the value of STRESSCUBE_S3_SERVER."""
 
 
 @contextmanager

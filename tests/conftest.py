@@ -131,12 +131,12 @@ def market_data() -> Path:
     return DATA
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Generator[str]:
-    """Give the URL of an S3 server of this session: moto, or what STRESSCUBE_S3_SERVER says."""
+@pytest.fixture(scope="session", params=["moto", pytest.param("seaweedfs", marks=pytest.mark.soak)])
+def s3_server(request: pytest.FixtureRequest) -> Generator[str]:
+    """Give the URL of an S3 server of this session."""
     import buckets
 
-    with buckets.SERVERS[os.environ.get("STRESSCUBE_S3_SERVER", "moto")]() as url:
+    with buckets.SERVERS[request.param]() as url:
         yield url
 
 

@@ -18,7 +18,6 @@ from fakes import TEXT, FakeBackend
 from stresscube.cli import app
 from stresscube.cli.run import RunOptions
 from stresscube.lock import locked
-from stresscube.store.objects import LocalObjects
 
 SHARP = "cube.zarr/summary/sharpe/c.0.1.0.0.0"
 
@@ -94,7 +93,7 @@ def test_status_names_who_is_writing(here: Path) -> None:
     call("run", "small.toml", "--shard", "2/3", "--quiet")
     (here / "small.run/cube.zarr/summary/x.partial").write_bytes(b"")
     assert "half written: 1 object; the next run sweeps them" in call("status", "small.run").stdout
-    with locked(LocalObjects(here / "small.run"), None):
+    with locked(here / "small.run", None):
         result = call("status", "small.run", "--json")
     assert result.exit_code == 4
     found = json.loads(result.stdout)

@@ -175,8 +175,8 @@ def test_a_cluster_outlives_a_run_that_is_stopped(
         monkeypatch.setattr("stresscube.identity.versions", lambda backend: {"numpy": "1.0"})
         with pytest.raises(
             StresscubeError,
-            match=rf"^--dask {address}: a worker would compute other numbers \(there is the "
-            r"client's\): versions.numpy is 1.0 there and 2\.",
+            match=rf"^--dask {address}: a worker cannot take part: it would compute other numbers "
+            r"\(there is the client's\): versions.numpy is 1.0 there and 2\.",
         ):
             run(scenario(*SMALL), tmp_path / "other", backend=backend, dask=address)
         monkeypatch.undo()
@@ -191,7 +191,7 @@ def test_a_cluster_outlives_a_run_that_is_stopped(
 
             with when(tmp_path / "waiting", replace):
                 run(scenario(*SMALL), place, backend=backend, dask=address, progress=told)
-    assert "no worker is ready: waiting" in told.words
+    assert any(word.startswith("no worker is ready") for word in told.words)
     assert cube(place) == whole
 
 

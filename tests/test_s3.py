@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,17 +16,21 @@ from typing import Any
 
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
 import stresscube as sc
 from buckets import Fault, Proxy, contents
 from fakes import FakeBackend, scenario
 from stresscube import leases
+from stresscube.cli.app import app
 from stresscube.errors import NoAnswer, RunError, StoreError
 from stresscube.leases import leased
 from stresscube.runner import run
+from stresscube.status import status_of
 from stresscube.store.layout import ROOT
 from stresscube.store.objects import objects_at
 from stresscube.store.reader import IncompleteRun
+from stresscube.verify import verify
 
 HERE = Path(__file__).parent
 SMALL: Any = (300, True, "sweep.venue=['A']")
@@ -68,7 +73,7 @@ def test_a_run_in_a_bucket_is_the_run_in_a_folder(bucket: str, whole: Path) -> N
     assert backend.prepared == []
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in (2, 3))])
 def test_faults_of_the_network_change_no_byte(
     proxy: Proxy, bucket: str, whole: Path, seed: int
 ) -> None:
@@ -141,6 +146,30 @@ def test_a_missing_bucket_is_not_an_empty_one(bucket: str) -> None:
         run(scenario(50), "s3://no-such-bucket-here/a", backend=two_blocks())
     with pytest.raises(StoreError, match="no such bucket"):
         sc.open("s3://no-such-bucket-here/a")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "scenarios/quickstart.toml", "--paths", "50"],
+        ["show"],
+        ["plot"],
+        ["status"],
+        ["verify"],
+        ["verify", "--repair"],
+    ],
+    ids=lambda words: words[0] + words[-1],
+)
+def test_commands_say_what_is_wrong_with_a_bucket(bucket: str, words: list[str]) -> None:
+    place = ["s3://no-such-bucket-here/a"]
+    scenario = str(HERE.parent / words[1]) if words[0] == "run" else ""
+    asked = ["run", scenario, *words[2:], "-o", *place] if scenario else [*words, *place]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"stresscube: {place[0]}: there is no such bucket: create it, or name another\n"
+    )
 
 
 def test_a_bucket_that_vanishes_is_not_an_empty_one(proxy: Proxy, bucket: str) -> None:
@@ -227,30 +256,66 @@ def test_reading_ends_in_one_sentence_too(
         tree["summary"]["sharpe"].load()
 
 
-def test_a_flipped_bit_and_an_empty_object_are_found(bucket: str) -> None:
+def test_damage_is_found_and_mended(bucket: str, whole: Path) -> None:
     place = f"{bucket}/small"
     run(scenario(*SMALL), place, backend=two_blocks())
     objects = objects_at(place)
-    (name, *_) = [name for name in objects.names(f"{ROOT}/summary/sharpe") if name[0] == "c"]
-    key = f"{ROOT}/summary/sharpe/{name}"
-    data = bytearray(objects.get(key) or b"")
-    data[len(data) // 2] ^= 4
-    objects.put(key, bytes(data))
-    with pytest.raises(ValueError, match="checksum"):
+    bit, hidden = f"{ROOT}/summary/sharpe/c.0.0.0.0.0", f"{ROOT}/paths/fees/c.1.0.0.0.0.0"
+    broken = {
+        bit: flipped(objects.get(bit) or b""),
+        hidden: b"",  # by the receipt of its block, which is damaged too
+        f"{ROOT}/summary/feasible/c.0.0.0.0.0": None,
+        f"{ROOT}/summary/venue/zarr.json": b"{}",
+        "_control/receipts/000001.json": b"garbled",
+    }
+    for key, data in broken.items():
+        objects.put(key, data) if data is not None else objects.delete(key)
+    with pytest.raises(RunError, match=r"is damaged .*: stresscube verify s3://.* --repair"):
         sc.open(place)["summary"]["sharpe"].load()
-    receipt = "_control/receipts/000000.json"
-    objects.put(receipt, (objects.get(receipt) or b"")[:-20])
-    objects.delete("_control/COMPLETE")
     again = two_blocks()
-    run(scenario(*SMALL), place, backend=again)
-    assert len(again.prepared) == 1
-    assert sc.open(place)["summary"]["sharpe"].notnull().any()
+    found = verify(place, backend=again, repair=True)
+    assert {it.key for it in found.mended} >= set(broken) - {hidden}
+    assert not found.damage
+    assert found.complete
+    assert len(again.prepared) == 2
+    assert contents(place) == cube(whole)
+
+
+def flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 4]) + data[middle + 1 :]
+
+
+def test_shards_share_a_bucket(bucket: str, whole: Path) -> None:
+    place, caught = f"{bucket}/small", list[str]()
+    backend = two_blocks()
+
+    def meanwhile(first_path: int) -> None:
+        if caught:
+            return
+        for shard in (None, "1/2"):
+            with pytest.raises(RunError) as it:
+                run(scenario(*SMALL), place, backend=backend, shard=shard)
+            caught.append(str(it.value))
+        run(scenario(*SMALL), place, backend=backend, shard="2/2")
+        caught.append(", ".join(status_of(place).writers))
+
+    run(scenario(*SMALL), place, backend=two_blocks(before=meanwhile), shard="1/2")
+    who = rf"shard 1/2 \(process {os.getpid()} on .*, seen \d+ s ago\)"
+    assert re.match(f"{place} is being written by {who}: wait", caught[0])
+    assert re.match(f"{place} is being written by {who}: wait", caught[1])
+    assert re.fullmatch(who, caught[2])
+    assert contents(place) == cube(whole)
+    found = status_of(place)
+    assert found.complete
+    assert found.writers == ()
 
 
 DYING = """
 import os, signal, sys, time
 from fakes import *
 from stresscube.runner import run
+from stresscube.status import status_of
 from stresscube.store import s3
 
 left = int(sys.argv[2])

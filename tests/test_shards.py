@@ -20,7 +20,6 @@ from stresscube.plan import make_plan
 from stresscube.runner import run
 from stresscube.shards import Shard, parse_shard
 from stresscube.status import status_of
-from stresscube.store.objects import LocalObjects
 from stresscube.store.reader import IncompleteRun
 
 
@@ -125,7 +124,7 @@ class Within(FakeBackend):
 
     def prepare(self, *arguments: Any, **options: Any) -> FakePrepared:
         if not self.prepared:
-            self.writers = writers(LocalObjects(self.folder))
+            self.writers = writers(self.folder)
             try:
                 run(crashes.small(), self.folder, backend=crashes.backend(), shard=self.shard)
             except RunError as error:
@@ -155,7 +154,7 @@ def test_who_may_write_beside_whom(
     assert backend.caught == ([] if refused is None else [refused.format(**words)])
     who = f"shard {first}" if first else "another run"
     assert backend.writers == [f"{who} (process {os.getpid()})"]
-    assert writers(LocalObjects(tmp_path)) == []
+    assert writers(tmp_path) == []
 
 
 def test_two_runs_started_on_one_folder_at_once(tmp_path: Path, whole: dict[str, bytes]) -> None:
@@ -172,13 +171,13 @@ def test_two_runs_started_on_one_folder_at_once(tmp_path: Path, whole: dict[str,
 def test_a_lock_is_let_go_when_its_process_is_killed(tmp_path: Path) -> None:
     process = crashes.start(tmp_path, seconds=5.0)
     deadline = time.monotonic() + 60
-    while not writers(LocalObjects(tmp_path)) and time.monotonic() < deadline:
+    while not writers(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert writers(LocalObjects(tmp_path)) == [f"another run (process {process.pid})"]
+    assert writers(tmp_path) == [f"another run (process {process.pid})"]
     crashes.kill(process)
-    assert writers(LocalObjects(tmp_path)) == []
-    with locked(LocalObjects(tmp_path), None):
-        assert writers(LocalObjects(tmp_path)) == [f"another run (process {os.getpid()})"]
+    assert writers(tmp_path) == []
+    with locked(tmp_path, None):
+        assert writers(tmp_path) == [f"another run (process {os.getpid()})"]
 
 
 def test_a_file_system_without_locks_is_no_hindrance(

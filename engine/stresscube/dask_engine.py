@@ -152,10 +152,7 @@ def only_device(backend: Backend, number: int, seen: Mapping[str, str]) -> dict[
 
 
 def _unfit(address: str, fault: Exception) -> StresscubeError:
-    words = str(fault) if isinstance(fault, StresscubeError) else _first_line(fault)
-    return StresscubeError(f"--dask {address}: a worker {words}")
-
-
-def _first_line(fault: Exception) -> str:
-    line = (str(fault).strip().splitlines() or [""])[0]
-    return f"cannot take part: {type(fault).__name__}: {line}"
+    words = (str(fault).strip().splitlines() or [""])[0]
+    if not isinstance(fault, StresscubeError):
+        words = f"{type(fault).__name__}: {words}"
+    return StresscubeError(f"--dask {address}: a worker cannot take part: {words}")

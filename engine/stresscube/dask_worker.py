@@ -107,16 +107,16 @@ def prepare(work: Work, stop: Stop) -> Means:
     plan = make_plan(pickle.loads(work.scenario), backend)
     if plan.hash != work.document["hash"]:
         found = "; ".join(plan_differences(work.document, plan)[:5])
-        raise StresscubeError(f"would compute other numbers (there is the client's): {found}")
+        raise StresscubeError(f"it would compute other numbers (there is the client's): {found}")
     objects = objects_at(work.place)
     with one_line_faults(objects.place):
         if objects.get(PLAN) is None:
             raise StresscubeError(
-                f"cannot take part: {work.place} is not seen from there: a folder must be shared "
+                f"{work.place} is not seen from there: a folder must be shared "
                 "by all machines, or give s3://bucket/prefix"
             )
         if read_plan(objects, objects.place).get("hash") != plan.hash:
-            raise StresscubeError(f"sees another run in {work.place}")
+            raise StresscubeError(f"it sees another run in {work.place}")
         cores = work.threads or max(1, usable_cores() // work.parts)
         budget = default_budget() // work.parts if work.memory is None else parse_size(work.memory)
         share = shares(plan, backend, budget, cores)

@@ -104,7 +104,8 @@ class Foreman:
         places = {at: int(it["resources"].get(self._name, 0)) for at, it in workers.items()}
         room = {address: count for address, count in places.items() if count}
         if not room and self._room != room:
-            self._listener.say("no worker is ready: waiting")
+            others = f" ({len(workers)} are there; their logs say why not)" if workers else ""
+            self._listener.say(f"no worker is ready{others}: waiting")
         self._room = room
         for future, (block, address) in list(self._given.items()):
             if address not in workers:

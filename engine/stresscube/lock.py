@@ -19,7 +19,7 @@ from typing import IO
 from stresscube.errors import RunError
 from stresscube.leases import leased, lessees
 from stresscube.shards import Shard
-from stresscube.store.objects import LocalObjects, Objects
+from stresscube.store.objects import Place, objects_at
 
 LOCK = "_control/lock"
 SHARD_LOCKS = "_control/shards"
@@ -30,15 +30,15 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextmanager
-def locked(objects: Objects, shard: Shard | None) -> Generator[None]:
+def locked(folder: Place, shard: Shard | None) -> Generator[None]:
     """Hold a run's lock.
 
     A whole run excludes all others; a shard excludes whole runs and the same shard.
 
     Raises RunError if another process is in the way.
     """
-    local = isinstance(objects, LocalObjects)
-    with _locked(objects.root, shard) if local else leased(objects, shard):
+    local = isinstance(folder, Path)
+    with _locked(folder, shard) if local else leased(objects_at(folder), shard):
         yield
 
 
@@ -60,11 +60,10 @@ def _locked(folder: Path, shard: Shard | None) -> Generator[None]:
         yield
 
 
-def writers(objects: Objects) -> list[str]:
+def writers(folder: Place) -> list[str]:
     """Return who is writing to a run: "another run (process 7)", "shard 1/2 (process 8)"."""
-    if not isinstance(objects, LocalObjects):
-        return lessees(objects)
-    folder = objects.root
+    if not isinstance(folder, Path):
+        return lessees(objects_at(folder))
     with suppress(FileNotFoundError), (folder / LOCK).open(encoding="ascii") as whole:
         if not _is_free(whole):
             return [f"another run{_holder(whole)}"]

@@ -140,7 +140,7 @@ def at_work(folder: Place, shard: Shard | None) -> Generator[tuple[Objects, Stop
     with one_line_faults(folder):
         objects = objects_at(folder)
         require_run_folder(objects)
-        with locked(objects, shard), stop_on_signals() as stop:
+        with locked(folder, shard), stop_on_signals() as stop:
             # Alone here, nobody is writing what is half written. Among shards only age tells.
             objects.sweep(0.0 if shard is None else ABANDONED)
             yield objects, stop

@@ -64,6 +64,6 @@ def status_of(folder: Place) -> Status:
         policy_steps=totals["policy_steps"],
         devices=tuple(totals["devices"]),
         versions=plan["identity"]["versions"],
-        writers=tuple(writers(objects)),
+        writers=tuple(writers(objects.place)),
         partials=len(list(objects.partials())) if isinstance(objects, LocalObjects) else 0,
     )

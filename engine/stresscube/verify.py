@@ -82,7 +82,7 @@ def verify(
     asked = _Asked(folder, recompute, scenario, backend, threads, memory, told)
     if not repair:
         with one_line_faults(folder, reading=True), stop_on_signals() as stop:
-            return _look(asked, there, stop, alone=not writers(there))
+            return _look(asked, there, stop, alone=not writers(folder))
     with at_work(folder, None) as (objects, stop):
         control = _mend_plan(asked, objects)
         found = _look(asked, objects, stop, alone=True)

@@ -88,7 +88,7 @@ def run(options: RunOptions) -> None:
         typer.echo(f"\nstresscube: stopped; {kept}", err=True)
         typer.echo(f"to go on: {options.command}", err=True)
         raise typer.Exit(interrupted.exit_code) from None
-    if teller.plan is not None:
+    if teller.plan is not None and options.dask is None:
         threads = options.threads or usable_cores()
         rates.remember(teller.plan, threads, teller.done, teller.seconds)
     if options.quiet:
