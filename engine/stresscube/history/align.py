@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresscube.history.faults import HistoryError
-from stresscube.history.record import HOUR, History, Reals
+from stresscube.history.record import HOUR, History, Reals, Times
 from stresscube.history.series import Series, moment
 
 MOST_MISSING = 0.2
@@ -18,6 +18,7 @@ FEWEST = 3
 """Bars of the common period; fewer have no two returns."""
 ODD = 12.0
 """Robust standard deviations (1.4826 times the median absolute return) of an outlier."""
+REDUCED = {"high": np.maximum, "low": np.minimum, "volume": np.add}
 LONGEST_STILL = 5
 """Bars with the same close and no volume, after which a series is said to stand still."""
 
@@ -45,7 +46,7 @@ def aligned(legs: tuple[Series, Series], assets: tuple[str, str], digest: str) -
             f"{leg.name} from {moment(leg.times[0])} to {moment(leg.times[-1])}" for leg in legs
         )
         raise HistoryError(legs[1].sources[0], f"the legs share too little time: {spans}")
-    times = np.arange(first, last + step, step)
+    times: Times = first + step * np.arange(int((last - first) // step) + 1)
     placed = [_placed(leg, times, step, notes) for leg in legs]
     for leg, values in zip(legs, placed, strict=True):
         notes += _oddities(leg, times, values)
@@ -110,18 +111,14 @@ def resampled(series: Series, step: np.timedelta64) -> Series:
     bar = series.times.astype(np.int64) // whole
     starts = np.flatnonzero(np.diff(bar, prepend=bar[0] - 1))
     ends = np.append(starts[1:], len(bar)) - 1
-    reduce: dict[str, Any] = {
-        "open": lambda v: v[starts],
-        "close": lambda v: v[ends],
-        "high": lambda v: np.maximum.reduceat(v, starts),
-        "low": lambda v: np.minimum.reduceat(v, starts),
-        "volume": lambda v: np.add.reduceat(v, starts),
-    }
-    return replace(
-        series,
-        times=(bar[starts] * whole).astype("datetime64[ns]"),
-        values={name: reduce[name](column) for name, column in series.values.items()},
-    )
+    parts: dict[str, Reals] = {}
+    for name, column in series.values.items():
+        if name in REDUCED:
+            parts[name] = REDUCED[name].reduceat(column, starts)
+        else:
+            parts[name] = column[starts if name == "open" else ends]
+    opened = (bar[starts] * whole).astype("datetime64[ns]")
+    return replace(series, times=opened, values=parts)
 
 
 def _placed(
@@ -184,8 +181,8 @@ def _oddities(series: Series, times: NDArray[np.datetime64], values: dict[str, A
         turned = f", {int(back.sum())} taken back by the next bar" if back.any() else ""
         count = int(odd.sum())
         notes.append(
-            f"{series.name}: {count:,} {'return' if count == 1 else 'returns'} beyond {ODD:g} robust "
-            f"standard deviations{turned}, the largest {np.expm1(returns[at]):+.2%} at "
+            f"{series.name}: {count:,} {'return' if count == 1 else 'returns'} beyond {ODD:g} "
+            f"robust standard deviations{turned}, the largest {np.expm1(returns[at]):+.2%} at "
             f"{moment(times[at + 1])}; kept"
         )
     still = np.concatenate([[False], returns == 0.0]) & ~values["filled"]

@@ -121,8 +121,8 @@ def _rates(table: Table) -> NDArray[np.float64]:
         at = int(np.argmax(bad))
         raise HistoryError(
             table.source,
-            f'row {at + 1} of column "{name}" holds {rates[at]:g}; a rate is a fraction of notional '
-            f"(0.0001 is one basis point) within {LARGEST:g}",
+            f'row {at + 1} of column "{name}" holds {rates[at]:g}; a rate is a fraction of '
+            f"notional (0.0001 is one basis point) within {LARGEST:g}",
         )
     return rates
 

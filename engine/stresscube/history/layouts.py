@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pandas
 from numpy.typing import NDArray
 
 from stresscube.history.faults import HistoryError
@@ -19,6 +19,8 @@ from stresscube.history.names import asset_of, of_file
 from stresscube.history.series import FIELDS, Series
 from stresscube.history.tables import Table, to_reals
 from stresscube.history.times import utc
+
+pd: Any = pandas  # its types are partial, and what comes out of it is checked anyway
 
 TIMES = (
     *("open_time", "timestamp", "date", "datetime", "time", "unix", "ts", "start", "start_time"),
@@ -182,6 +184,6 @@ def _named(column: str, venue: str | None) -> tuple[str | None, str | None]:
 def is_text(column: NDArray[Any]) -> bool:
     """Whether a column holds words."""
     if column.dtype.kind in "OUT":
-        numbers: Any = pd.to_numeric(pd.Series(column), errors="coerce")
+        numbers = pd.to_numeric(pd.Series(column), errors="coerce")
         return bool(numbers.isna().all())
     return False

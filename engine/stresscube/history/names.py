@@ -1,4 +1,4 @@
-"""Asset and venue out of what exchanges and tools call a pair: BTCUSDT, BTC/USDT:USDT, PF_XBTUSD."""
+"""Asset and venue in what exchanges and tools call a pair: BTCUSDT, BTC/USDT:USDT, PF_XBTUSD."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ QUOTES = (
     *("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "USDE", "DAI"),
     *("USD", "EUR", "GBP", "JPY", "KRW", "TRY", "BRL", "AUD"),
 )
-ALIASES = {"XBT": "BTC", "WBTC": "BTC", "WETH": "ETH"}
+ALIASES = {"XBT": "BTC"}
 VENUES = (
     *("binanceus", "binanceusdm", "binancecoinm", "binance", "bybit", "okx", "okex", "kraken"),
     *("krakenfutures", "bitstamp", "bitfinex", "coinbase", "gemini", "ftx", "dydx", "hyperliquid"),
@@ -28,11 +28,12 @@ def asset_of(symbol: str) -> str:
     words = [word for word in re.split(r"[/:\-_ .]+", symbol.strip()) if word]
     words = [word for word in words if not _FILLERS.fullmatch(word.lower())] or words
     word = words[0].upper() if words else symbol.upper()
+    word = next((ALIASES[old] + word[len(old) :] for old in ALIASES if word.startswith(old)), word)
     for quote in QUOTES:
         if word.endswith(quote) and len(word) - len(quote) >= 2:
             word = word.removesuffix(quote)
             break
-    return ALIASES.get(word, word)
+    return word
 
 
 def of_file(stem: str) -> tuple[str | None, str | None]:

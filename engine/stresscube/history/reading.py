@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from stresscube.history.align import aligned
 from stresscube.history.faults import HistoryError
@@ -47,7 +47,7 @@ def from_frame(
     venues: Sequence[str | None] | None = None,
 ) -> History:
     """The same from a DataFrame (pandas, or anything with `to_pandas`), or from a list of them."""
-    frames = frame if isinstance(frame, list | tuple) else [frame]
+    frames = cast("Sequence[Any]", frame if isinstance(frame, list | tuple) else [frame])
     tables: list[Table] = []
     for at, one in enumerate(frames):
         plain = one.to_pandas() if hasattr(one, "to_pandas") else one

@@ -131,16 +131,15 @@ def _check_prices(series: Series) -> None:
 def _with_sound_ranges(series: Series, notes: list[str]) -> Series:
     """High and low around open and close; they are dropped where they say nothing."""
     values = dict(series.values)
+    without = {name: column for name, column in values.items() if name not in ("high", "low")}
     if not {"high", "low"} <= values.keys():
-        for name in ("high", "low"):
-            values.pop(name, None)
-        return replace(series, values=values)
+        return replace(series, values=without)
     inner = [values["close"]] + ([values["open"]] if "open" in values else [])
     top, bottom = np.maximum.reduce(inner), np.minimum.reduce(inner)
     high, low = values["high"], values["low"]
     if (~np.isfinite(high) | ~np.isfinite(low) | (low <= 0.0)).any():
         notes.append(f"{series.name}: highs and lows are incomplete and not used")
-        return replace(series, values={k: v for k, v in values.items() if k not in ("high", "low")})
+        return replace(series, values=without)
     crossed = (high < top) | (low > bottom)
     if crossed.mean() > MOST_CROSSED and crossed.sum() > 1:
         at = int(np.argmax(crossed))
@@ -159,7 +158,7 @@ def _with_sound_ranges(series: Series, notes: list[str]) -> Series:
 
 def moment(time: Any) -> str:
     """A time for a message: 2025-05-04 15:33."""
-    return str(np.datetime_as_string(time, unit="m")).replace("T", " ")
+    return str(time.astype("datetime64[m]")).replace("T", " ")
 
 
 def _bars(count: int) -> str:

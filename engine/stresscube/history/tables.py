@@ -7,15 +7,17 @@ import hashlib
 import io
 import re
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pandas
 from numpy.typing import NDArray
 
 from stresscube.history.faults import HistoryError
+
+pd: Any = pandas  # its types are partial, and what comes out of it is checked anyway
 
 ENDINGS = (".parquet", ".pq", ".feather", ".arrow", ".csv", ".txt", ".tsv", ".csv.gz", ".zip")
 SEPARATORS = (",", ";", "\t", "|")
@@ -40,13 +42,13 @@ class Table:
     """Columns by plain name (small letters, digits, "_"), each [rows].
 
     source: the file's name, for messages. stem: it without folder and ending. zones: of columns of
-    dates, None where they name none. digest: sha256 of the bytes, not yet in hexadecimal.
+    dates, None where they name none. data: the bytes read.
     """
 
     source: str
     stem: str
     columns: dict[str, NDArray[Any]]
-    zones: dict[str, str | None] = field(default_factory=dict)
+    zones: dict[str, str | None]
     data: bytes = field(default=b"", repr=False)
 
     @property
@@ -69,7 +71,7 @@ def read_table(path: Path) -> Table:
         raise HistoryError(str(path), "is empty")
     frame = _frame(source, data)
     table = of_frame(frame, source, re.sub(r"(\.[A-Za-z]\w*)+$", "", source))
-    return Table(table.source, table.stem, table.columns, table.zones, data)
+    return replace(table, data=data)
 
 
 def of_frame(frame: Any, source: str, stem: str = "") -> Table:
@@ -195,7 +197,7 @@ def _is_number(cell: str, decimal: str) -> bool:
 
 def to_reals(values: NDArray[Any], source: str, name: str) -> NDArray[np.float64]:
     """A column as numbers, NaN where empty. Raises HistoryError naming the first that is none."""
-    made: Any = pd.to_numeric(pd.Series(values), errors="coerce")
+    made = pd.to_numeric(pd.Series(values), errors="coerce")
     reals = made.to_numpy(dtype=np.float64, na_value=np.nan)
     lost = np.isnan(reals) & ~pd.isna(pd.Series(values)).to_numpy()
     if lost.any():

@@ -6,11 +6,13 @@ import re
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pandas
 from numpy.typing import NDArray
 
 from stresscube.history.faults import HistoryError
 from stresscube.history.record import Times
+
+pd: Any = pandas  # its types are partial, and what comes out of it is checked anyway
 
 NANOSECONDS = (
     (1e11, 10**9, "seconds"),
@@ -63,13 +65,13 @@ def _epochs(reals: NDArray[np.float64], values: NDArray[Any], source: str, name:
 
 
 def _text(values: NDArray[Any], source: str, name: str) -> tuple[Times, list[str]]:
-    numbers: Any = pd.to_numeric(pd.Series(values), errors="coerce")
+    numbers = pd.to_numeric(pd.Series(values), errors="coerce")
     if len(values) and not numbers.isna().any():
         plain = numbers.to_numpy()
         return _epochs(plain.astype(np.float64), plain, source, name), []
     texts = pd.Series(values).astype(str).str.strip()
     for form in FORMATS:
-        found: Any = pd.to_datetime(texts, utc=True, format=form, errors="coerce")
+        found = pd.to_datetime(texts, utc=True, format=form, errors="coerce")
         if not found.isna().any():
             stated = _OFFSET.search(str(texts.iloc[0])) is not None
             offsets = set(texts.str.extract(_OFFSET.pattern, expand=False).dropna().unique())
