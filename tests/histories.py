@@ -78,7 +78,8 @@ def crypto_data_download(folder: Path, *, old: bool = False) -> list[Path]:
     """A line of advertisement, newest first; in old files the hour is written 01-PM."""
     paths: list[Path] = []
     for coin, frame in bars().items():
-        text = frame.index.strftime("%Y-%m-%d %I-%p" if old else "%Y-%m-%d %H:%M:%S")
+        times: Any = frame.index
+        text = times.strftime("%Y-%m-%d %I-%p" if old else "%Y-%m-%d %H:%M:%S")
         seconds = epochs(frame, SECOND)
         unix = np.where(np.arange(len(frame)) < 50, seconds, seconds * 1000)  # as they are
         columns = {"unix": unix, "date": text, "symbol": f"{coin}/USDT"} | {

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import histories
-from histories import COINS, LAYOUTS, MS, START, bars, epochs
+from histories import COINS, LAYOUTS, MS, bars, epochs
 from stresscube import history
 from stresscube.errors import StresscubeError
 from stresscube.history import HistoryError
@@ -100,7 +99,7 @@ def test_the_common_period_counts(tmp_path: Path) -> None:
     """One leg begins later: nothing is made up before it."""
     found = history.read(two_files(tmp_path, lambda table: table.iloc[40:-7]))
     assert len(found) == 300 - 47
-    assert found.times[0] == np.datetime64(START + pd.Timedelta(hours=40), "ns")
+    assert found.times[0] == bars()["BTC"].index.to_numpy()[40]
     assert not found.filled.any()
     assert found.period[1] - found.period[0] == len(found) * found.step
 
@@ -124,7 +123,7 @@ def test_duplicates_are_dropped_and_said(tmp_path: Path) -> None:
 
 def test_outliers_are_kept_and_said(tmp_path: Path) -> None:
     def spoil(table: pd.DataFrame) -> pd.DataFrame:
-        table = table[["timestamp", "close"]].copy()
+        table = table.filter(["timestamp", "close"])
         table.iloc[100, 1] *= 1.5
         return table
 
@@ -174,7 +173,7 @@ def test_bars_of_two_lengths_meet_in_the_longer(tmp_path: Path) -> None:
     for path, frame in zip(paths, (fine, rough), strict=True):
         frame.assign(timestamp=epochs(frame, MS)).to_csv(path, index=False)
     found = history.read(paths)
-    expected = fine.resample("60min").agg(
+    expected: Any = fine.resample("60min").agg(
         {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
     )
     assert found.step == np.timedelta64(60, "m")
@@ -187,11 +186,12 @@ def test_bars_of_two_lengths_meet_in_the_longer(tmp_path: Path) -> None:
 @pytest.mark.needs("pyarrow")
 def test_one_asset_on_two_venues(tmp_path: Path) -> None:
     frames = bars()
+    levels = {"binance": 1.0, "bybit": 1.0001}
     parts = [
-        frame.assign(coin=coin, venue=venue)
-        for venue in ("binance", "bybit")
-        for coin, frame in ((c, f * (1.0 if venue == "binance" else 1.0001)) for c, f in frames.items())
-    ]  # fmt: skip
+        (frame * level).assign(coin=coin, venue=venue)
+        for venue, level in levels.items()
+        for coin, frame in frames.items()
+    ]
     path = tmp_path / "all.feather"
     pd.concat(parts).rename_axis("timestamp").reset_index().to_feather(path)
     found = history.read(path, assets=["ETH"], venues=["bybit", "binance"])
@@ -318,15 +318,15 @@ def prints(folder: Path, kind: str) -> list[Path]:
     if kind == "binance vision":
         paths = [folder / f"{coin}USDT-fundingRate-2025-05.csv" for coin in COINS]
         for path, sign in zip(paths, (1.0, -1.0), strict=True):
-            late = milliseconds + [0, 3, 12, 1]
+            late = milliseconds + np.array([0, 3, 12, 1])
             columns = {"calc_time": late, "funding_interval_hours": 8}
             pd.DataFrame(columns | {"last_funding_rate": sign * FUNDING}).to_csv(path, index=False)
         return paths
     path = folder / "funding.csv"
-    parts = [
-        pd.DataFrame({"timestamp": times, "symbol": f"{coin}/USDT:USDT", "fundingRate": s * FUNDING})
-        for coin, s in zip(COINS, (1.0, -1.0), strict=True)
-    ]  # fmt: skip
+    parts: list[pd.DataFrame] = []
+    for coin, sign in zip(COINS, (1.0, -1.0), strict=True):
+        columns = {"timestamp": times, "symbol": f"{coin}/USDT:USDT", "fundingRate": sign * FUNDING}
+        parts.append(pd.DataFrame(columns))
     pd.concat(parts).to_csv(path, index=False)
     return [path]
 
