@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import ticks
 from .books import Fill, die, watch
 from .contract import Account, Features, Policy, Tick
 from .legs import legs
-from .margin import Balance, hold_leg, settle
+from .margin import Balance, hold_leg, inside_leg, settle
 from .ops import Ops
 
 
@@ -29,14 +30,22 @@ def hold(
     equity = account.equity - filled.fees - filled.slippage
     variance = a.weight * (a.weight * tick.variance_a + 2.0 * b.weight * tick.covariance)
     required = a.end + b.end
+    before_funding = equity + (filled.leg_a.gain + filled.leg_b.gain)
+    least: Any = 0.0
+    if features.intrabar:
+        together = ticks.extremes(tick).coincidence
+        in_a = inside_leg(ops, leg_a, filled.leg_a.held, together)
+        in_b = inside_leg(ops, leg_b, filled.leg_b.held, together)
+        least = before_funding + ops.fmin(in_a.worst + in_b.beside, in_a.beside + in_b.worst)
     balance = Balance(
         living=account.alive > 0.5,
         distance=equity - (a.start + b.start),
         variance=variance + b.weight * b.weight * tick.variance_b,
-        equity=equity + (filled.leg_a.gain + filled.leg_b.gain),
+        equity=before_funding,
         required=required,
         owed=a.owed + b.owed,
         penalty=a.penalty + b.penalty,
+        least=least,
     )
     found = settle(ops, features, tick, balance)
     account = account._replace(
