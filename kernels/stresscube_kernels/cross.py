@@ -30,23 +30,21 @@ def hold(
     equity = account.equity - filled.fees - filled.slippage
     variance = a.weight * (a.weight * tick.variance_a + 2.0 * b.weight * tick.covariance)
     required = a.end + b.end
-    before_funding = equity + (filled.leg_a.gain + filled.leg_b.gain)
-    least: Any = 0.0
-    if features.intrabar:
-        together = ticks.extremes(tick).coincidence
-        in_a = inside_leg(ops, leg_a, filled.leg_a.held, together)
-        in_b = inside_leg(ops, leg_b, filled.leg_b.held, together)
-        least = before_funding + ops.fmin(in_a.worst + in_b.beside, in_a.beside + in_b.worst)
     balance = Balance(
         living=account.alive > 0.5,
         distance=equity - (a.start + b.start),
         variance=variance + b.weight * b.weight * tick.variance_b,
-        equity=before_funding,
+        equity=equity + (filled.leg_a.gain + filled.leg_b.gain),
         required=required,
         owed=a.owed + b.owed,
         penalty=a.penalty + b.penalty,
-        least=least,
     )
+    if features.intrabar:
+        together = ticks.extremes(tick).coincidence
+        in_a = inside_leg(ops, leg_a, filled.leg_a.held, together)
+        in_b = inside_leg(ops, leg_b, filled.leg_b.held, together)
+        dip = ops.fmin(in_a.worst + in_b.beside, in_a.beside + in_b.worst)
+        balance = balance._replace(least=balance.equity + dip)
     found = settle(ops, features, tick, balance)
     account = account._replace(
         notional_a=a.notional,

@@ -121,6 +121,80 @@ def resampled(series: Series, step: np.timedelta64) -> Series:
     return replace(series, times=opened, values=parts)
 
 
+def part(history: History, start: str | None, end: str | None) -> History:
+    """The bars of a history that open at or after start and close at or before end (ISO, UTC).
+
+    Raises HistoryError if fewer than three are left.
+    """
+    times = history.times
+    keep = np.ones(len(times), bool)
+    if start is not None:
+        keep &= times >= np.datetime64(start)
+    if end is not None:
+        keep &= times + history.step <= np.datetime64(end)
+    if keep.sum() < FEWEST:
+        first, last = history.period
+        raise HistoryError(
+            history.sources[0] if history.sources else "the history",
+            f"has {int(keep.sum())} bars between {start or 'its start'} and {end or 'its end'}; "
+            f"its own period is {moment(first)} to {moment(last)}",
+        )
+    return _sliced(history, np.flatnonzero(keep))
+
+
+def coarser(history: History, step: np.timedelta64) -> History:
+    """A history in longer bars, a whole number of its own each; half a bar at an end is left out.
+
+    Bars begin at multiples of their length since 1970. A bar counts as filled if all of it is.
+    """
+    if step == history.step:
+        return history
+    count = int(step // history.step)
+    whole = int(step.astype(np.int64))
+    bar = history.times.astype(np.int64) // whole
+    first = np.argmax(history.times.astype(np.int64) % whole == 0)
+    bars = (len(bar) - first) // count
+    if bars < FEWEST:
+        first_time, last_time = history.period
+        raise HistoryError(
+            history.sources[0] if history.sources else "the history",
+            f"has {bars} bars of {length(step)} between {moment(first_time)} and "
+            f"{moment(last_time)}; {FEWEST} are the least",
+        )
+    history = _sliced(history, np.arange(first, first + bars * count))
+
+    def folded(name: str) -> Reals | None:
+        column = getattr(history, name)
+        if column is None:
+            return None
+        grouped = column.reshape(bars, count, 2)
+        if name in REDUCED:
+            return REDUCED[name].reduce(grouped, axis=1)
+        return grouped[:, 0 if name == "open" else -1]
+
+    close = folded("close")
+    assert close is not None
+    return replace(
+        history,
+        times=history.times[::count],
+        close=close,
+        step=step,
+        open=folded("open"),
+        high=folded("high"),
+        low=folded("low"),
+        volume=folded("volume"),
+        filled=history.filled.reshape(bars, count, 2).all(axis=1),
+    )
+
+
+def _sliced(history: History, index: NDArray[Any]) -> History:
+    columns: dict[str, Any] = {
+        name: None if (column := getattr(history, name)) is None else column[index]
+        for name in ("times", "close", "open", "high", "low", "volume", "filled")
+    }
+    return replace(history, **columns)
+
+
 def _placed(
     series: Series, times: NDArray[np.datetime64], step: np.timedelta64, notes: list[str]
 ) -> dict[str, Any]:

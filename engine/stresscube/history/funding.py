@@ -15,7 +15,7 @@ from stresscube.history.align import length
 from stresscube.history.faults import HistoryError
 from stresscube.history.layouts import ASSETS, VENUES, bar_times, is_text
 from stresscube.history.names import asset_of, of_file
-from stresscube.history.record import Reals, Times
+from stresscube.history.record import History, Reals, Times
 from stresscube.history.series import moment
 from stresscube.history.tables import Table, read_table, sha256, to_reals
 from stresscube.history.times import utc
@@ -70,6 +70,32 @@ class Funding:
         )
         what = "has no funding of" if not fits else "has several fundings of"
         raise HistoryError("funding", f"{what} {asset}; there are {known}")
+
+
+def on_bars(funding: Funding, history: History) -> tuple[Reals, NDArray[np.bool_]]:
+    """Rates [bars, 2] and whether funding is due at a bar's end [bars], for both legs of a history.
+
+    Where it is due a leg's rate is what is paid then: the sum of the prints in the bar (one at the
+    instant at which a bar closes is in it), 0 where only the other leg pays. Elsewhere it is the
+    last print before the bar. Raises HistoryError for a leg that has no print in the period.
+    """
+    bars, step = len(history), int(history.step.astype(np.int64))
+    rates, dues = np.zeros((bars, 2)), np.zeros((bars, 2), bool)
+    for leg in range(2):
+        asset, venue = of_file(history.assets[leg])
+        prints = funding.of(asset or history.assets[leg], venue or history.venues[leg])
+        since = (prints.times - history.times[0]).astype(np.int64)
+        bar = -(-since // step) - 1
+        inside = (bar >= 0) & (bar < bars)
+        if not inside.any():
+            raise HistoryError("funding", f"has no print of {history.assets[leg]} in the period")
+        paid = np.bincount(bar[inside], prints.rates[inside], minlength=bars)
+        dues[bar[inside], leg] = True
+        latest = np.searchsorted(bar, np.arange(bars)) - 1
+        known = np.where(latest >= 0, prints.rates[np.maximum(latest, 0)], 0.0)
+        rates[:, leg] = np.where(dues[:, leg], paid, known)
+    due: NDArray[np.bool_] = dues[:, 0] | dues[:, 1]
+    return np.where(due[:, None] & ~dues, 0.0, rates), due
 
 
 def read_funding(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Funding:
