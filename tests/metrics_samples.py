@@ -81,7 +81,7 @@ def draw(
     return {name: np.asarray(outcome[name], dtype=dtype) for name in FIELDS}, market
 
 
-def _by_regime(rng: np.random.Generator, outcome: dict[str, FloatArray]) -> dict[str, FloatArray]:
+def _by_regime(rng: np.random.Generator, outcome: dict[str, Any]) -> dict[str, Any]:
     """Books of two regimes; the second has a third of the time and most of the deaths."""
     step, gain = outcome["liquidation_step"], outcome["final_equity"] - 1.0
     lived = np.where(step > 0.0, step, STEPS)

@@ -8,7 +8,7 @@ account's whole gain.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import ticks
 from .books import drawdown, worth
@@ -30,7 +30,7 @@ def by_regime(rules: Rules, regimes: int) -> Rules:
     """
     if missing := set(Account._fields) - set(rules.account._fields):
         raise TypeError(f"metrics by regime need an account with {', '.join(sorted(missing))}")
-    kind = type(rules.account)
+    kind = cast("Any", type(rules.account))
     books = (RegimeBook(0.0, 0.0, 0.0, 0.0),) * regimes
 
     def open_account(ops: Ops, features: Features, policy: Any) -> Any:
