@@ -19,7 +19,7 @@ import xarray as xr
 
 import stresscube as sc
 from fakes import FakeBackend, scenario
-from stresscube.errors import Interrupted, RunError, StresscubeError
+from stresscube.errors import RunError, StresscubeError
 from stresscube.plan import FIELDS, Block, Plan
 from stresscube.runner import run
 from stresscube.store.layout import ROOT
@@ -45,7 +45,7 @@ class Told:
         self.words: list[str] = []
         self.steps = 0
 
-    def start(self, plan: Plan, done_blocks: frozenset[int]) -> None:
+    def start(self, plan: Plan, done_blocks: frozenset[int], mine: frozenset[int]) -> None:
         self.words.append(f"start {len(plan.blocks)} {sorted(done_blocks)}")
 
     def advance(self, policy_steps: int) -> None:
@@ -53,6 +53,9 @@ class Told:
 
     def block_done(self, block: Block) -> None:
         self.words.append(f"done {block.index}")
+
+    def say(self, text: str) -> None:
+        self.words.append(text)
 
     def finish(self) -> None:
         self.words.append("finish")
@@ -79,6 +82,7 @@ def test_a_run_tells_its_progress_and_lies_as_described(tmp_path: Path) -> None:
     control = folder / "_control"
     assert sorted(p.name for p in control.iterdir()) == [
         "COMPLETE",
+        "cube.json",
         "lock",
         "plan.json",
         "receipts",
@@ -179,6 +183,49 @@ def test_another_plan_is_refused_with_what_differs(tmp_path: Path) -> None:
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ("simulation.seed=6", "simulation.seed is 5 there and 6 here"),
+        ("simulation.precision=float64", "simulation.precision is float32 there and float64 here"),
+        ("market.regimes.calm.drift=[0.1, 0]", "drift is [0, 0] there and [0.1, 0] here"),
+        ("venues.A.taker_fee=0.001", "venues[0].taker_fee is 0.0005 there and 0.001 here"),
+        ("sweep.leverage=[2, 10]", "sweep.leverage is [2, 10, 50] there and [2, 10] here"),
+        ("policy.holding=1h", "policy.holding is inf there and 1 here"),
+    ],
+)  # fmt: skip
+def test_a_changed_scenario_is_refused_and_nothing_is_touched(
+    tmp_path: Path, change: str, differs: str
+) -> None:
+    run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    before, backend = chunks(tmp_path / "out"), FakeBackend(dtype="float64")
+    with pytest.raises(RunError) as caught:
+        run(scenario(50, False, change), tmp_path / "out", backend=backend)
+    assert differs in str(caught.value)
+    assert str(caught.value).endswith("or remove this one, to start a new run")
+    assert backend.prepared == []
+    assert chunks(tmp_path / "out") == before
+    assert (tmp_path / "out/_control/COMPLETE").exists()
+
+
+def test_another_version_or_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stresscube import identity
+
+    run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "versions", lambda _: {"numpy": "9.9"})
+        with pytest.raises(RunError, match=rf"numpy is {np.__version__} there and 9\.9 here"):
+            run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "sources_hash", lambda name: name)
+        with pytest.raises(RunError, match="source code of stresscube_kernels has changed"):
+            run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with pytest.raises(RunError, match="backend is cpu there and gpu here"):
+        run(scenario(50), tmp_path / "out", backend=FakeBackend(name="gpu"))
+
+
 def test_a_change_of_the_division_alone_is_named(tmp_path: Path) -> None:
     run(scenario(50), tmp_path / "out", backend=FakeBackend(block_policies=9))
     with pytest.raises(RunError, match="block_shape is"):
@@ -199,8 +246,22 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_damaged_plan_is_said_to_be_damaged(tmp_path: Path) -> None:
     run(scenario(50), tmp_path / "out", backend=FakeBackend())
     (tmp_path / "out/_control/plan.json").write_text("{")
-    with pytest.raises(RunError, match=r"plan\.json is damaged"):
-        run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with pytest.raises(RunError, match=r"plan\.json is damaged: stresscube verify .* --repair"):
+        sc.open(tmp_path / "out")
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["lost", "damaged"])
+def test_a_plan_is_written_again_by_its_own_scenario_only(tmp_path: Path, lost: bool) -> None:
+    run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    plan = tmp_path / "out/_control/plan.json"
+    before = plan.read_bytes()
+    plan.unlink() if lost else plan.write_bytes(before[:100])
+    with pytest.raises(RunError, match=r"holds another run, and its plan\.json is damaged or lost"):
+        run(scenario(60), tmp_path / "out", backend=FakeBackend())
+    told = Told()
+    run(scenario(50), tmp_path / "out", backend=FakeBackend(), progress=told)
+    assert told.words == [f"start 12 {list(range(12))}", "finish"]
+    assert plan.read_bytes() == before
 
 
 def test_a_second_run_on_the_same_folder_is_turned_away(tmp_path: Path) -> None:
@@ -311,7 +372,7 @@ def test_a_signal_stops_within_a_second_and_says_how_to_go_on(tmp_path: Path, nu
         rest = process.stdout.read()
         code = process.wait(timeout=10)
         taken = time.monotonic() - asked
-    assert code == Interrupted.exit_code
+    assert code == 128 + number
     assert taken < 2.0
     assert rest == (
         "stopped with 2 of 12 blocks done; run the same command again to go on "

@@ -58,7 +58,7 @@ class Block:
     @property
     def name(self) -> str:
         """The name of its receipt."""
-        return f"{self.index:06d}"
+        return block_name(self.index)
 
     @property
     def cells(self) -> int:
@@ -268,6 +268,11 @@ def make_plan(scenario: Scenario, backend: str | Backend = "auto", *, trust: boo
         block_shape=(1,) * len(single) + divide(policy_sizes, limit),
         identity=identity(scenario, chosen),
     )
+
+
+def block_name(index: int) -> str:
+    """Return the name of a block, from its place in the run."""
+    return f"{index:06d}"
 
 
 def divide(sizes: Sequence[int], limit: int) -> tuple[int, ...]:
