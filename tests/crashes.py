@@ -37,9 +37,18 @@ def small(*overrides: str) -> Scenario:
     return scenario(300, True, "sweep.venue=['A']", *overrides)
 
 
-def backend(seconds: float = 0.0) -> FakeBackend:
-    """A backend of 9 policies a block at most that takes so long for a batch."""
-    return FakeBackend(block_policies=9, before=lambda _: time.sleep(seconds))
+def backend(seconds: float = 0.0, until: Path | None = None) -> FakeBackend:
+    """A backend of 9 policies a block at most.
+
+    seconds: that a batch takes. until: a file without which none begins.
+    """
+
+    def before(first_path: int) -> None:
+        while until is not None and not until.exists():
+            time.sleep(0.005)
+        time.sleep(seconds)
+
+    return FakeBackend(block_policies=9, before=before)
 
 
 @cache
@@ -59,7 +68,7 @@ def empty_cube() -> tuple[str, dict[str, bytes]]:
 def start(folder: Path, *, trap: Trap | None = None, **options: Any) -> BaseProcess:
     """Start a run of the small scenario in `folder`.
 
-    trap: called first in its process. seconds: that a batch takes. Others are of `run`.
+    trap: called first in its process. seconds, until: of `backend`. Others are of `run`.
     """
     process = server().Process(target=_run, args=(folder, trap, options, empty_cube()))
     process.start()
@@ -93,14 +102,14 @@ def kill(process: BaseProcess) -> int:
 def _run(
     folder: Path, trap: Trap | None, options: dict[str, Any], ready: tuple[str, dict[str, bytes]]
 ) -> None:
-    seconds = options.pop("seconds", 0.0)
+    means = {name: options.pop(name) for name in ("seconds", "until") if name in options}
     made = options.pop("scenario", None) or small()
     real = writer.metadata
     writer.metadata = lambda plan: ready[1] if plan.hash == ready[0] else real(plan)
     if trap is not None:
         trap()
     try:
-        run(made, folder, backend=backend(seconds), **options)
+        run(made, folder, backend=backend(**means), **options)
     except StresscubeError as error:
         print(error, flush=True)
         os._exit(error.exit_code)

@@ -166,7 +166,7 @@ def test_what_is_no_run_is_refused_in_one_line(here: Path, command: str) -> None
 
 
 SLOW = """
-import sys, time
+import time
 from fakes import FakeBackend, FakePrepared
 from stresscube import runner, plan, recompute
 from stresscube.cli import main
@@ -174,7 +174,8 @@ from stresscube.cli import main
 class Slow(FakePrepared):
     def run(self, first_path, n_paths, *, stop, advance=None):
         print("batch", flush=True)
-        stop.wait(600)
+        while not stop.is_set():
+            time.sleep(0.01)
         return super().run(first_path, n_paths)
 
 class SlowBackend(FakeBackend):
@@ -200,14 +201,17 @@ def test_a_signal_has_an_exit_code_of_its_own(
         call(*arguments)
         arguments = ["verify", "small.run", "--recompute", "12"]
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", SLOW, *arguments], text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == "batch\n"
-    process.send_signal(number)
-    out, errors = process.communicate(timeout=60)
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "batch\n"
+        process.send_signal(number)
+        try:
+            out, errors = process.communicate(timeout=300)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert (out, "Traceback" in errors) == ("", False)
     if command == "verify":

@@ -186,13 +186,20 @@ def test_a_cluster_outlives_a_run_that_is_stopped(
             def replace() -> None:
                 first.kill()
                 (tmp_path / "go").touch()
-                time.sleep(1.0)
+                deadline = time.monotonic() + 60
+                while not waits(told) and time.monotonic() < deadline:
+                    time.sleep(0.05)
                 stack.enter_context(worker(port, tmp_path))
 
             with when(tmp_path / "waiting", replace):
                 run(scenario(*SMALL), place, backend=backend, dask=address, progress=told)
-    assert any(word.startswith("no worker is ready") for word in told.words)
+    assert waits(told)
     assert cube(place) == whole
+
+
+def waits(told: Told) -> bool:
+    """Whether a run has said that it waits for workers."""
+    return any(word.startswith("no worker is ready") for word in told.words)
 
 
 def test_workers_write_to_a_bucket_themselves(bucket: str, whole: dict[str, bytes]) -> None:

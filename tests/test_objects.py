@@ -13,65 +13,69 @@ from stresscube.store.objects import LocalObjects, Objects, objects_at
 from stresscube.store.s3 import AT_ONCE, LARGE, S3Objects
 
 
-@pytest.fixture(params=["folder", "bucket"])
-def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
-    """An empty place that does not exist yet."""
-    if request.param == "folder":
+class Promises:
+    """What holds of an empty place that does not exist yet."""
+
+    def test_what_was_put_is_there(self, objects: Objects) -> None:
+        assert objects.get("a/b.json") is None
+        assert objects.names("") == []
+        assert objects.names("a") == []
+        objects.put("a/b.json", b"one")
+        objects.put("a/b.json", b"two")
+        objects.put("a/c", b"")
+        objects.put("d", b"\0" * 10)
+        assert objects.get("a/b.json") == b"two"
+        assert objects.get_all(["d", "a/none", "a/c"]) == [b"\0" * 10, None, b""]
+        assert objects.names("") == ["a", "d"]
+        assert objects.names("a") == ["b.json", "c"]
+
+    def test_what_was_deleted_is_gone(self, objects: Objects) -> None:
+        objects.put("a/b", b"one")
+        objects.delete("a/b")
+        objects.delete("a/b")
+        objects.delete("never/there")
+        assert objects.get("a/b") is None
+        assert objects.names("a") == []
+
+    def test_the_first_of_many_writers_has_it(self, objects: Objects) -> None:
+        begin = threading.Barrier(8)
+        won: list[bytes] = []
+
+        def write(data: bytes) -> None:
+            begin.wait()
+            if objects.put_new("_control/plan.json", data):
+                won.append(data)
+
+        threads = [threading.Thread(target=write, args=(b"%d" % n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [objects.get("_control/plan.json")] == won
+
+    def test_many_writes_are_stored_once_waited_for(self, objects: Objects) -> None:
+        writes = objects.writes()
+        small = {f"small/{n:03d}": b"%d" % n for n in range(3 * AT_ONCE)}
+        large = {f"large/{n}": bytes([n]) * (LARGE // 4) for n in range(6)}
+        for key, data in (small | large).items():
+            writes.put(key, data)
+        writes.wait()
+        writes.wait()
+        keys = [*small, *large]
+        assert objects.get_all(keys) == [*small.values(), *large.values()]
+        assert objects.names("small") == [key.removeprefix("small/") for key in small]
+
+
+class TestFolder(Promises):
+    @pytest.fixture
+    def objects(self, tmp_path: Path) -> Objects:
         return objects_at(tmp_path / "a run")
-    return objects_at(f"{request.getfixturevalue('bucket')}/some/a run")
 
 
-def test_what_was_put_is_there(objects: Objects) -> None:
-    assert objects.get("a/b.json") is None
-    assert objects.names("") == []
-    assert objects.names("a") == []
-    objects.put("a/b.json", b"one")
-    objects.put("a/b.json", b"two")
-    objects.put("a/c", b"")
-    objects.put("d", b"\0" * 10)
-    assert objects.get("a/b.json") == b"two"
-    assert objects.get_all(["d", "a/none", "a/c"]) == [b"\0" * 10, None, b""]
-    assert objects.names("") == ["a", "d"]
-    assert objects.names("a") == ["b.json", "c"]
-
-
-def test_what_was_deleted_is_gone(objects: Objects) -> None:
-    objects.put("a/b", b"one")
-    objects.delete("a/b")
-    objects.delete("a/b")
-    objects.delete("never/there")
-    assert objects.get("a/b") is None
-    assert objects.names("a") == []
-
-
-def test_the_first_of_many_writers_has_it(objects: Objects) -> None:
-    begin = threading.Barrier(8)
-    won: list[bytes] = []
-
-    def write(data: bytes) -> None:
-        begin.wait()
-        if objects.put_new("_control/plan.json", data):
-            won.append(data)
-
-    threads = [threading.Thread(target=write, args=(b"%d" % n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [objects.get("_control/plan.json")] == won
-
-
-def test_many_writes_are_stored_once_waited_for(objects: Objects) -> None:
-    writes = objects.writes()
-    small = {f"small/{n:03d}": b"%d" % n for n in range(3 * AT_ONCE)}
-    large = {f"large/{n}": bytes([n]) * (LARGE // 4) for n in range(6)}
-    for key, data in (small | large).items():
-        writes.put(key, data)
-    writes.wait()
-    writes.wait()
-    keys = [*small, *large]
-    assert objects.get_all(keys) == [*small.values(), *large.values()]
-    assert objects.names("small") == [key.removeprefix("small/") for key in small]
+class TestBucket(Promises):
+    @pytest.fixture
+    def objects(self, bucket: str) -> Objects:
+        return objects_at(f"{bucket}/some/a run")
 
 
 def test_a_place_is_a_folder_or_a_bucket() -> None:

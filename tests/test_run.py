@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -338,10 +337,8 @@ from stresscube.runner import run
 class Slow(FakePrepared):
     def run(self, first_path, n_paths, *, stop, advance):
         print("batch", flush=True)
-        for _ in range(60 if len(backend.prepared) > 2 else 0):
-            if stop.is_set():
-                break
-            time.sleep(0.1)
+        while len(backend.prepared) > 2 and not stop.is_set():
+            time.sleep(0.01)
         return super().run(first_path, n_paths)
 
 class SlowBackend(FakeBackend):
@@ -359,21 +356,20 @@ except Interrupted as error:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_within_a_second_and_says_how_to_go_on(tmp_path: Path, number: int) -> None:
+def test_a_signal_stops_inside_a_block_and_says_how_to_go_on(tmp_path: Path, number: int) -> None:
+    """The block would never end by itself."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
     command = [sys.executable, "-c", SLOW, str(tmp_path / "out")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout is not None
         for _ in range(3):
             assert process.stdout.readline() == "batch\n"
-        time.sleep(0.2)
         process.send_signal(number)
-        asked = time.monotonic()
-        rest = process.stdout.read()
-        code = process.wait(timeout=10)
-        taken = time.monotonic() - asked
-    assert code == 128 + number
-    assert taken < 2.0
+        try:
+            rest, _ = process.communicate(timeout=300)
+        finally:
+            process.kill()
+    assert process.returncode == 128 + number
     assert rest == (
         "stopped with 2 of 12 blocks done; run the same command again to go on "
         f"in {tmp_path / 'out'}\n"

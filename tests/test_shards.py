@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import stresscube as sc
 from crashes import BLOCKS, KILLED, KilledAfterChunk
 from fakes import FakeBackend, FakePrepared
 from stresscube.errors import RunError, StresscubeError
-from stresscube.lock import PATIENCE, locked, writers
+from stresscube.lock import locked, writers
 from stresscube.plan import make_plan
 from stresscube.runner import run
 from stresscube.shards import Shard, parse_shard
@@ -160,20 +161,22 @@ def test_who_may_write_beside_whom(
 def test_two_runs_started_on_one_folder_at_once(tmp_path: Path, whole: dict[str, bytes]) -> None:
     """One of them does it all, the other says in one sentence that it is being done."""
     for number in range(4):
-        folder = tmp_path / str(number)
+        folder, go = tmp_path / str(number), tmp_path / f"go-{number}"
         meet = crashes.Together(tmp_path / f"meeting-{number}", 2)
-        seconds = 4 * PATIENCE / BLOCKS
-        both = [crashes.start(folder, trap=meet, seconds=seconds) for _ in range(2)]
+        both = [crashes.start(folder, trap=meet, until=go) for _ in range(2)]
+        wait([process.sentinel for process in both])
+        go.touch()  # who computes goes on once the other has been turned away
         assert sorted(map(crashes.outcome, both)) == [0, RunError.exit_code]
         assert crashes.content(folder) == whole
 
 
 def test_a_lock_is_let_go_when_its_process_is_killed(tmp_path: Path) -> None:
-    process = crashes.start(tmp_path, seconds=5.0)
+    process = crashes.start(tmp_path, until=tmp_path / "never")
+    holder = [f"another run (process {process.pid})"]
     deadline = time.monotonic() + 60
-    while not writers(tmp_path) and time.monotonic() < deadline:
+    while writers(tmp_path) != holder and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert writers(tmp_path) == [f"another run (process {process.pid})"]
+    assert writers(tmp_path) == holder
     crashes.kill(process)
     assert writers(tmp_path) == []
     with locked(tmp_path, None):

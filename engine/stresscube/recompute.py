@@ -14,17 +14,20 @@ from numpy.typing import NDArray
 from stresscube.backends import Backend, choose
 from stresscube.block import Means, run_block
 from stresscube.errors import RunError
-from stresscube.folder import plan_differences
+from stresscube.folder import PLAN, plan_differences
 from stresscube.interrupts import Stop
 from stresscube.memory import Shares
 from stresscube.plan import Plan, make_plan
 from stresscube.receipts import Receipt
 from stresscube.rounding import Gap, errors_of, gap, rounding, same
-from stresscube.scenario import Scenario, loads
+from stresscube.scenario import Scenario, ScenarioError, loads
+from stresscube.scenario.trust import named, refusals
 from stresscube.store.objects import LocalObjects, Objects
 from stresscube.store.stored import Stored, stored_arrays
 from stresscube.store.writer import CubeWriter
 
+OURS = ("versions", "sources")
+"""What an identity says of this program."""
 IDENTICAL, ROUNDED, DIFFERENT = "identical", "equal to rounding", "different"
 
 
@@ -62,24 +65,29 @@ class Rebuilt:
 
 
 def rebuild(
-    there: dict[str, Any], scenario: Scenario | None = None, backend: str | Backend | None = None
+    there: dict[str, Any],
+    scenario: Scenario | None = None,
+    backend: str | Backend | None = None,
+    *,
+    trust: bool = False,
 ) -> Rebuilt:
     """Return the plan that a plan.json describes, made by this version.
 
-    scenario: where it was made in Python; by default the text and overrides in plan.json.
+    scenario: where it was made in Python; by default text, overrides and code in plan.json.
+    trust: whether code of a user's own may run.
 
     Raises StresscubeError that says why it cannot be made here, RunError if it would be another.
     """
-    words = there["scenario"]
-    if scenario is None:
-        scenario = loads(words["text"], f"{words['name']}, as in plan.json", words["overrides"])
     chosen = choose(backend or there["identity"]["backend"])
-    plan = make_plan(scenario, chosen)
+    if scenario is None:
+        plan = make_plan(_as_planned(there["scenario"], trust), chosen)
+    else:
+        plan = make_plan(scenario, chosen, trust=trust)
     if plan.hash == there["hash"]:
         return Rebuilt(plan, chosen, ())
     found = plan_differences(there, plan)
     here = json.loads(json.dumps(plan.document))
-    here["identity"] |= _code_of(there)
+    here["identity"] |= _code_of(there, here)
     if any(here[key] != there[key] for key in ("identity", "block_shape", "chunk_paths")):
         raise RunError(
             f"this run cannot be computed again here: {'; '.join(found[:5])}. If its scenario was "
@@ -88,9 +96,25 @@ def rebuild(
     return Rebuilt(plan, chosen, tuple(found))
 
 
-def _code_of(there: dict[str, Any]) -> dict[str, Any]:
-    """Return what of an identity tells by which code numbers were made, not which numbers."""
-    return {key: there["identity"].get(key) for key in ("versions", "sources")}
+def _as_planned(words: dict[str, Any], trust: bool) -> Scenario:
+    """Return the scenario of a plan.json, with the code that the run was planned with."""
+    scenario = loads(words["text"], f"{words['name']}, as in plan.json", words["overrides"])
+    if not named(scenario):
+        return scenario
+    if not trust:
+        raise ScenarioError(refusals(scenario, f"scenario.code in {PLAN}"))
+    from stresscube.scenario.own import with_code
+
+    return with_code(scenario, {key.partition(".")[0]: it for key, it in words["code"].items()})
+
+
+def _code_of(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:
+    """Return what of an identity tells by which code numbers were made, not which numbers.
+
+    Another version may trace the same code of a user's otherwise, and then its digest is another.
+    """
+    before, now = ({key: it["identity"].get(key) for key in OURS} for it in (there, here))
+    return {} if before == now else {**before, "code": there["identity"].get("code")}
 
 
 def recompute(

@@ -62,6 +62,7 @@ def verify(
     backend: str | Backend | None = None,
     threads: int | None = None,
     memory: str | int | None = None,
+    trust: bool = False,
     told: Told = lambda done, blocks: None,
     progress: Progress | None = None,
 ) -> Verdict:
@@ -70,16 +71,17 @@ def verify(
     recompute: how many finished blocks, drawn at random, to compute again. repair: compute the
     damaged blocks again and write them. scenario: needed for these two only where the run's was
     changed in Python after it was loaded. backend: the run's own unless given. threads, memory:
-    as for a run. told, progress: called while it reads, and while it repairs.
+    as for a run. trust: whether Python code that the scenario names may run, as plan.json has it.
+    told, progress: called while it reads, and while it repairs.
 
     Raises RunError if there is no run, if it cannot be computed again here, or, to repair it, if
-    it is being written; Interrupted when asked to stop.
+    it is being written; ScenarioError for code that may not run; Interrupted when asked to stop.
     """
     there = objects_at(run)
     folder = there.place
     if isinstance(there, LocalObjects) and not there.root.is_dir():
         raise RunError(f"{folder}: no such run folder")
-    asked = _Asked(folder, recompute, scenario, backend, threads, memory, told)
+    asked = _Asked(folder, recompute, scenario, backend, threads, memory, trust, told)
     if not repair:
         with one_line_faults(folder, reading=True), stop_on_signals() as stop:
             return _look(asked, there, stop, alone=not writers(folder))
@@ -104,6 +106,7 @@ class _Asked:
     backend: str | Backend | None
     threads: int | None
     memory: str | int | None
+    trust: bool
     told: Told
 
     @property
@@ -111,7 +114,7 @@ class _Asked:
         return self.threads or usable_cores()
 
     def rebuilt(self, there: dict[str, Any]) -> Rebuilt:
-        return rebuild(there, self.scenario, self.backend)
+        return rebuild(there, self.scenario, self.backend, trust=self.trust)
 
 
 def _look(asked: _Asked, objects: Objects, stop: Stop, *, alone: bool) -> Verdict:
@@ -201,7 +204,7 @@ def _mend_plan(asked: _Asked, objects: Objects) -> tuple[Damage, ...]:
     for key in (f"{ROOT}/zarr.json", f"{ROOT}/summary/zarr.json", f"{ROOT}/paths/zarr.json"):
         try:
             said = json.loads(objects.get(key) or b"")["attributes"]
-            words = {name: said[name] for name in ("name", "overrides")}
+            words = {name: said[name] for name in ("name", "overrides", "code")}
             there = {
                 "hash": said["plan"],
                 "identity": {"backend": said["backend"], "versions": said["versions"]},

@@ -157,13 +157,20 @@ def verify(
     ] = False,
     threads: Threads = None,
     memory: Memory = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Decode and hash all of a run and name what is damaged. Exit code 3: damage."""
     from stresscube.cli import verify as command
 
     command.verify(
-        run, recompute=recompute, repair=repair, threads=threads, memory=memory, as_json=as_json
+        run,
+        recompute=recompute,
+        repair=repair,
+        threads=threads,
+        memory=memory,
+        trust=trust,
+        as_json=as_json,
     )
 
 

@@ -31,6 +31,7 @@ def verify(
     repair: bool,
     threads: int | None,
     memory: str | None,
+    trust: bool,
     as_json: bool,
 ) -> None:
     """Verify a run and print what is damaged.
@@ -46,6 +47,7 @@ def verify(
             repair=repair,
             threads=threads,
             memory=memory,
+            trust=trust,
             told=told,
             progress=meter(err, quiet=as_json),
         )
