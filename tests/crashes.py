@@ -147,19 +147,27 @@ class KilledAt:
 
 
 class KilledAfterChunk:
-    """A trap: the process kills itself once it has written so many chunks of blocks."""
+    """A trap: the process kills itself once it has written so many chunks of one block.
 
-    def __init__(self, number: int) -> None:
+    It is the first block of which a chunk is written after so many receipts. Chunks of the next
+    one, which is computed meanwhile, do not count.
+    """
+
+    def __init__(self, number: int, receipts: int = 0) -> None:
         self.number = number
+        self.receipts = receipts
 
     def __call__(self) -> None:
-        left = self.number
+        left, receipts, block = self.number, self.receipts, None
         real = objects.LocalObjects.put
 
         def put(self: objects.LocalObjects, key: str, data: bytes) -> None:
-            nonlocal left
+            nonlocal left, receipts, block
             real(self, key, data)
-            left -= is_block_chunk(key)
+            receipts -= "/receipts/" in key
+            if receipts <= 0 and is_block_chunk(key):
+                block = block or block_of(key)
+                left -= block_of(key) == block
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -193,6 +201,11 @@ def instead(make: Callable[[str], Callable[..., Any]]) -> None:
 def is_block_chunk(key: str) -> bool:
     """Whether an object is of a block: its name has a place along all three axes."""
     return key.rpartition("/")[2].count(".") >= 3 and ".json" not in key
+
+
+def block_of(key: str) -> list[str]:
+    """Return the place along the three axes of the block that a chunk is of."""
+    return key.rpartition("/")[2].split(".")[1:4]
 
 
 def content(folder: Path) -> dict[str, bytes]:

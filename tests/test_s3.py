@@ -30,7 +30,7 @@ from stresscube.status import status_of
 from stresscube.store.layout import ROOT
 from stresscube.store.objects import objects_at
 from stresscube.store.reader import IncompleteRun
-from stresscube.verify import verify
+from stresscube.verdict import verify
 
 HERE = Path(__file__).parent
 SMALL: Any = (300, True, "sweep.venue=['A']")

@@ -16,6 +16,7 @@ from fakes import FakeBackend, FakePrepared, Made, scenario
 from stresscube import identity
 from stresscube.audit import audit
 from stresscube.errors import RunError
+from stresscube.lock import locked
 from stresscube.recompute import DIFFERENT, IDENTICAL, ROUNDED
 from stresscube.runner import run
 from stresscube.scenario import Scenario
@@ -205,20 +206,24 @@ def test_a_block_that_is_missing_is_no_damage(folder: Path) -> None:
     assert not (folder / "_control/COMPLETE").exists()
 
 
-def test_a_run_that_is_about_to_be_signed_is_not_damaged(tmp_path: Path) -> None:
+def test_a_run_that_is_being_written_is_not_damaged(tmp_path: Path) -> None:
+    """Nor where all its receipts are there and COMPLETE is about to be."""
     seen: list[Any] = []
 
     class Looking(FakeBackend):
         def prepare(self, *arguments: Any, **options: Any) -> FakePrepared:
-            seen.append(sc.verify(tmp_path / "run"))
+            seen.append(sc.verify(folder))
             return super().prepare(*arguments, **options)
 
-    run(tiny(), tmp_path / "run", backend=Looking())
-    (tmp_path / "run/_control/COMPLETE").unlink()
-    (tmp_path / "run/_control/receipts/000001.json").unlink()
-    run(tiny(), tmp_path / "run", backend=Looking())
-    assert [len(it.audit.finished) for it in seen] == [0, 1, 1]
-    assert [it.damage for it in seen] == [(), (), ()]
+    folder = tmp_path / "run"
+    run(tiny(), folder, backend=Looking())
+    assert [it.damage for it in seen] == [(), ()]
+    assert not any(it.complete for it in seen)
+    (folder / "_control/COMPLETE").unlink()
+    with locked(folder, None):
+        assert sc.verify(folder).damage == ()
+    (damage,) = sc.verify(folder).damage
+    assert damage.what == "missing, with all blocks there"
 
 
 def test_nothing_but_a_run_is_verified(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stresscube.runner import run
     from stresscube.scenario import load
     from stresscube.store.reader import open_run as open
-    from stresscube.verify import verify
+    from stresscube.verdict import verify
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load", "market", "open", "run", "verify"]
@@ -26,7 +26,7 @@ _HOMES = {
     "market": ("stresscube.market_view", "market"),
     "open": ("stresscube.store.reader", "open_run"),
     "run": ("stresscube.runner", "run"),
-    "verify": ("stresscube.verify", "verify"),
+    "verify": ("stresscube.verdict", "verify"),
 }
 
 

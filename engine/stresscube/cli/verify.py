@@ -17,8 +17,8 @@ from stresscube.cli.console import console
 from stresscube.cli.errors import DAMAGED, UNFINISHED
 from stresscube.cli.progress import meter
 from stresscube.text import plural
-from stresscube.verify import Told, Verdict
-from stresscube.verify import verify as verify_run
+from stresscube.verdict import Told, Verdict
+from stresscube.verdict import verify as verify_run
 
 SHOWN = 20
 """Damaged objects that are named."""
