@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Generator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +28,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # A script that starts tests with `&` has SIGINT ignored, for them and for whatever they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+MEMORY = Path("/dev/shm")
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -132,6 +134,19 @@ def market_data() -> Path:
     if not DATA.is_dir():
         pytest.skip("needs data: the recorded market data")
     return DATA
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Generator[Path]:
+    """Give a folder in memory, where there is one: for runs by the hundred, of small files.
+
+    What a disk would add is the time to write and to remove them.
+    """
+    if not os.access(MEMORY, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="stresscube-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session", params=["moto", pytest.param("seaweedfs", marks=pytest.mark.soak)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from pathlib import Path
 
@@ -23,23 +24,24 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def unharmed(folder: Path, whole: dict[str, bytes]) -> None:
-    """Assert that a run is complete, and as if nothing had happened."""
+    """Assert that a run is complete, and as if nothing had happened; remove it."""
     assert crashes.content(folder) == whole
     assert sorted(path.name for path in (folder / "_control").iterdir()) == [
         "COMPLETE", "cube.json", "lock", "plan.json", "receipts"
     ]  # fmt: skip
     assert not list(folder.rglob(f"*{PARTIAL}"))
     assert sc.verify(folder).damage == ()
+    shutil.rmtree(folder)
 
 
-def test_kills_at_random_moments(tmp_path: Path, whole: dict[str, bytes]) -> None:
+def test_kills_at_random_moments(scratch: Path, whole: dict[str, bytes]) -> None:
     """Forty of them, from before the folder is there until after the run is signed."""
     rng = random.Random(11)
-    length = min(seconds_of_a_run(tmp_path / f"timing-{number}") for number in range(3))
+    length = min(seconds_of_a_run(scratch / f"timing-{number}") for number in range(3))
     kills, runs = 0, 0
     while kills < 40:
         runs += 1
-        folder = tmp_path / f"{runs}.run"
+        folder = scratch / f"{runs}.run"
         while True:
             process = crashes.start(folder, seconds=0.01)
             time.sleep(rng.uniform(0.0, length))
@@ -55,9 +57,9 @@ def seconds_of_a_run(folder: Path) -> float:
     return time.monotonic() - begun
 
 
-def test_a_kill_after_each_array_of_a_block(tmp_path: Path, whole: dict[str, bytes]) -> None:
+def test_a_kill_after_each_array_of_a_block(scratch: Path, whole: dict[str, bytes]) -> None:
     """The first block is begun again each time: what it has written before does not count."""
-    folder = tmp_path / "run"
+    folder = scratch / "run"
     arrays = sum(crashes.is_block_chunk(name) for name in whole) // BLOCKS
     assert arrays > 130
     for number in range(1, arrays + 1):
@@ -85,23 +87,23 @@ PLACES = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_kill_at_each_step_of_writing(
-    tmp_path: Path, whole: dict[str, bytes], place: str
+    scratch: Path, whole: dict[str, bytes], place: str
 ) -> None:
     """Before it is opened, half written, before it is closed, renamed, and synced."""
     for number in range(1, 7):
-        folder = tmp_path / str(number)
+        folder = scratch / str(number)
         process = crashes.start(folder, trap=KilledAt(number, PLACES[place]))
         assert crashes.outcome(process) == KILLED
         unharmed(crashes.finish(folder), whole)
 
 
 @pytest.mark.soak
-def test_a_kill_at_every_operation_on_the_disk(tmp_path: Path, whole: dict[str, bytes]) -> None:
+def test_a_kill_at_every_operation_on_the_disk(scratch: Path, whole: dict[str, bytes]) -> None:
     """Each run goes on where the one before was killed, ever further, over and over."""
     rng = random.Random(12)
     kills = 0
     for runs in range(300):
-        folder = tmp_path / f"{runs}.run"
+        folder = scratch / f"{runs}.run"
         while True:
             process = crashes.start(folder, trap=KilledAt(rng.randint(1, 6000)))
             if crashes.outcome(process) != KILLED:

@@ -105,12 +105,13 @@ def test_before_the_cube_is_there_a_reader_is_told_so(tmp_path: Path) -> None:
         ("summary/sharpe/c.1.0.0.0.0", 30, "its checksum is wrong"),
         ("summary/leverage/c.0", None, "missing"),
         ("zarr.json", 100, "no metadata"),
+        ("zarr.json", None, "missing"),
     ],
 )
 def test_damage_is_told_and_never_read_as_nan(
-    tmp_path: Path, whole: Path, name: str, size: int | None, words: str
+    scratch: Path, whole: Path, name: str, size: int | None, words: str
 ) -> None:
-    folder = Path(shutil.copytree(whole, tmp_path / "run"))
+    folder = Path(shutil.copytree(whole, scratch / "run"))
     path = folder / "cube.zarr" / name
     path.unlink() if size is None else os.truncate(path, size)
     with pytest.raises(RunError) as caught:

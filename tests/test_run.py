@@ -250,6 +250,9 @@ def test_a_damaged_plan_is_said_to_be_damaged(tmp_path: Path) -> None:
     (tmp_path / "out/_control/plan.json").write_text("{")
     with pytest.raises(RunError, match=r"plan\.json is damaged: stresscube verify .* --repair"):
         sc.open(tmp_path / "out")
+    (tmp_path / "out/_control/plan.json").unlink()
+    with pytest.raises(RunError, match=r"plan\.json is lost: stresscube verify .* --repair"):
+        sc.open(tmp_path / "out")
 
 
 @pytest.mark.parametrize("lost", [True, False], ids=["lost", "damaged"])

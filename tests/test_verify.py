@@ -40,9 +40,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
+def folder(whole: Path, scratch: Path) -> Path:
     """A copy of a finished run, to be damaged."""
-    return Path(shutil.copytree(whole, tmp_path / "small.run"))
+    return Path(shutil.copytree(whole, scratch / "small.run"))
 
 
 def flip(path: Path) -> None:

@@ -32,6 +32,8 @@ LOCAL = "local"
 CARDS = "CUDA_VISIBLE_DEVICES"
 CONNECTING = "10s"
 """In which a scheduler must answer."""
+LOGGING = "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED"
+"""Of processes that are started here; the run itself says what matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ def _connected(address: str, backend: Backend) -> Generator[Any]:
     from dask import config
     from distributed import Client
 
-    with config.set({"distributed.comm.timeouts.connect": CONNECTING}):
+    settings = {
+        "distributed.comm.timeouts.connect": CONNECTING,
+        LOGGING: "critical",
+    }
+    with config.set(settings):
         if address == LOCAL:
             with _local_cluster(backend) as cluster, Client(cluster) as client:
                 yield client

@@ -19,6 +19,8 @@ from stresscube.store.writer import plan_of_cube
 CONTROL = "_control"
 PLAN = "_control/plan.json"
 HASHED = ("format", "identity", "axes", "block_shape", "chunk_policies", "chunk_paths")
+FOLLOWS = ("axes", "block_shape", "chunk_")
+"""What mostly differs because something else does, which is named already."""
 
 _REASONS = {
     errno.ENOSPC: "no space left on the disk",
@@ -104,8 +106,7 @@ def plan_differences(there: dict[str, Any], plan: Plan) -> list[str]:
     """Return in words what differs between the content of a plan.json and a plan."""
     here = plan.document
     found = differences({key: there.get(key) for key in HASHED}, {key: here[key] for key in HASHED})
-    # Axes follow from the sweep, which is named already.
-    return [text for text in found if not text.startswith("axes")] or found
+    return [text for text in found if not text.startswith(FOLLOWS)] or found
 
 
 def read_plan(objects: Objects, folder: Place) -> dict[str, Any]:
@@ -114,15 +115,15 @@ def read_plan(objects: Objects, folder: Place) -> dict[str, Any]:
     Raises RunError if there is none or it is damaged.
     """
     data = objects.get(PLAN)
-    if data is None:
-        raise RunError(f"{folder} is not a run: it has no {PLAN}")
     content = unsealed(data)
-    if content is None:
-        raise RunError(
-            f"{folder}/{PLAN} is damaged: stresscube verify {folder} --repair mends it, "
-            "or the command that made the run, given again"
-        )
-    return content
+    if content is not None:
+        return content
+    if data is None and plan_of_cube(objects) is None:
+        raise RunError(f"{folder} is not a run: it has no {PLAN}")
+    raise RunError(
+        f"{folder}/{PLAN} is {'lost' if data is None else 'damaged'}: stresscube verify {folder} "
+        "--repair mends it, or the command that made the run, given again"
+    )
 
 
 def _write_new(objects: Objects, data: bytes) -> bool:

@@ -18,6 +18,7 @@ from stresscube.store.finished import FinishedBlocks, damaged
 from stresscube.store.layout import CELL_NAMES, PATH_OUTCOMES, ROOT
 from stresscube.store.objects import Objects, objects_at
 from stresscube.store.stored import arrays_of
+from stresscube.store.writer import CUBE
 
 
 class IncompleteRun(UserWarning):
@@ -77,6 +78,8 @@ def _tidy(data: xr.Dataset) -> xr.Dataset:
 def _open(objects: Objects, plan: dict[str, Any], done: frozenset[int] | None) -> xr.DataTree:
     folder = objects.place
     data = objects.get(f"{ROOT}/zarr.json")
+    if data is None and objects.get(CUBE) is not None:
+        raise damaged(folder, "zarr.json", "missing")
     if data is None:
         raise RunError(f"{folder} has no cube yet: run the scenario again to go on")
     try:
