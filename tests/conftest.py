@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Generator
 from importlib.metadata import PackageNotFoundError, version
@@ -68,6 +69,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "sanitizer": (
         lambda: shutil.which("compute-sanitizer") is not None,
         "the CUDA toolkit's compute-sanitizer",
+    ),
+    "seaweedfs": (
+        (Path(sys.executable).parent / "weed").exists,
+        "the SeaweedFS server, as a package",
     ),
     "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
 }
@@ -149,7 +154,10 @@ def scratch(tmp_path: Path) -> Generator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(scope="session", params=["moto", pytest.param("seaweedfs", marks=pytest.mark.soak)])
+SEAWEEDFS = pytest.param("seaweedfs", marks=[pytest.mark.soak, pytest.mark.needs("seaweedfs")])
+
+
+@pytest.fixture(scope="session", params=["moto", SEAWEEDFS])
 def s3_server(request: pytest.FixtureRequest) -> Generator[str]:
     """Give the URL of an S3 server of this session."""
     import buckets

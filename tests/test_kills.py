@@ -86,9 +86,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_kill_at_each_step_of_writing(
-    scratch: Path, whole: dict[str, bytes], place: str
-) -> None:
+def test_a_kill_at_each_step_of_writing(scratch: Path, whole: dict[str, bytes], place: str) -> None:
     """Before it is opened, half written, before it is closed, renamed, and synced."""
     for number in range(1, 7):
         folder = scratch / str(number)
