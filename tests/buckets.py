@@ -120,50 +120,60 @@ def _handler(proxy: Proxy, server: str) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def moto() -> Generator[str]:
     """Run moto's S3 server; give its URL."""
-    port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1"]
-    with _served([*command, "-p", str(port)], port) as url:
+    with _served(lambda port: [*command, "-p", str(port)]) as url:
         yield url
 
 
 @contextmanager
 def seaweedfs() -> Generator[str]:
     """Run SeaweedFS in a folder of its own; give its URL."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
+
+    def command(port: int) -> list[str]:
         weed = str(Path(sys.executable).parent / "weed")  # its package puts it beside Python
-        command = [weed, f"-logdir={folder}", "server", "-ip=127.0.0.1", f"-dir={folder}", "-s3"]
-        command += ["-volume.max=100", "-master.volumeSizeLimitMB=64", f"-s3.port={port}"]
-        command += [f"-s3.port.grpc={free_port()}", "-s3.port.iceberg=0"]
+        words = [weed, f"-logdir={folder}", "server", "-ip=127.0.0.1", f"-dir={folder}", "-s3"]
+        words += ["-volume.max=100", "-master.volumeSizeLimitMB=64", f"-s3.port={port}"]
+        words += [f"-s3.port.grpc={free_port()}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         for part in ("master", "volume", "filer"):
-            command += [f"-{part}.port={free_port()}", f"-{part}.port.grpc={free_port()}"]
-        with _served(command, port) as url:
-            yield url
+            words += [f"-{part}.port={free_port()}", f"-{part}.port.grpc={free_port()}"]
+        return words
+
+    with tempfile.TemporaryDirectory() as folder, _served(command) as url:
+        yield url
 
 
 SERVERS = {"moto": moto, "seaweedfs": seaweedfs}
 
 
 @contextmanager
-def _served(command: Sequence[str], port: int) -> Generator[str]:
+def _served(command: Callable[[int], Sequence[str]]) -> Generator[str]:
+    """Run a server and give its URL. command: of its port.
+
+    A port that was free may be taken before the server has it: then others are tried.
+    """
     quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(url, process)
-            yield url
-        finally:
-            process.kill()
+    for _ in range(5):
+        port = free_port()
+        with subprocess.Popen(command(port), stdout=quiet, stderr=quiet) as process:
+            try:
+                url = f"http://127.0.0.1:{port}"
+                if _answers(url, process):
+                    yield url
+                    return
+            finally:
+                process.kill()
+    raise TimeoutError("the server ended five times before it answered, or did not answer")
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert process.poll() is None, "the server ended at once"
+def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait for a server, as long as it is there, for a minute at most."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
         with suppress(Exception):
             make_bucket(url)
-            return
+            return True
         time.sleep(0.1)
-    raise TimeoutError("the server did not start within a minute")
+    return False
 
 
 def free_port() -> int:
