@@ -17,7 +17,9 @@ from stresscube.cli.app import app
 ROOT = Path(__file__).resolve().parent.parent
 FILES = [
     *sorted((ROOT / "examples").iterdir()),
+    ROOT / "docs" / "dask.md",
     ROOT / "docs" / "gpu.md",
+    ROOT / "docs" / "stores.md",
     ROOT / "docs" / "performance.md",
 ]
 COMMAND = re.compile(r"(?:^|[/ ])stresscube ([a-z]+)((?:[^\n`]|\\\n)*)", re.MULTILINE)

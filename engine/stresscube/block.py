@@ -21,7 +21,7 @@ from stresscube.plan import Block, Plan
 from stresscube.receipts import Receipt
 from stresscube.spill import Gathered, InMemory, Spilled
 from stresscube.store.layout import DAYS, PATH_OUTCOMES, context
-from stresscube.store.objects import LocalObjects
+from stresscube.store.objects import Objects
 from stresscube.store.writer import BlockWriter, CubeWriter
 
 
@@ -39,7 +39,7 @@ class Means:
     plan: Plan
     backend: Backend
     shares: Shares
-    objects: LocalObjects
+    objects: Objects
     cube: CubeWriter
     stop: Stop
     advance: Callable[[int], None]
@@ -93,6 +93,14 @@ def store(means: Means, made: Computed) -> Receipt:
         policy_steps=made.policies * plan.paths * plan.simulation.steps,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def run_block(means: Means, block: Block) -> Receipt:
+    """Compute a block and store it.
+
+    Raises Stopped when asked to stop.
+    """
+    return store(means, compute(means, block))
 
 
 def batches(paths: int, batch: int) -> Iterator[tuple[int, int]]:
@@ -150,7 +158,7 @@ def _gather(means: Means, shape: tuple[int, int, int]) -> Gathered:
     plan = means.plan
     dtype = np.dtype(plan.simulation.precision)
     if means.shares.spill:
-        return Spilled(shape, dtype, means.shares.chunk, means.objects.root / "_control")
+        return Spilled(shape, dtype, means.shares.chunk, means.objects.scratch)
     return InMemory(shape, means.shares.chunk)
 
 

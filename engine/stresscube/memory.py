@@ -70,6 +70,13 @@ def default_budget() -> int:
     return whole // 2
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def shares(plan: Plan, backend: Backend, budget: int, threads: int) -> Shares:
     """Divide a budget of bytes among what a block needs, or as many as run at the same time.
 

@@ -58,7 +58,7 @@ class Block:
     @property
     def name(self) -> str:
         """The name of its receipt."""
-        return f"{self.index:06d}"
+        return block_name(self.index)
 
     @property
     def cells(self) -> int:
@@ -294,6 +294,11 @@ def _outcomes(scenario: Scenario) -> tuple[str, ...]:
     count = len(_regimes(scenario))
     features = Features(by_regime=count > 0)
     return outcome_fields(Shape(features=features, regimes=max(1, count)))
+
+
+def block_name(index: int) -> str:
+    """Return the name of a block, from its place in the run."""
+    return f"{index:06d}"
 
 
 def divide(sizes: Sequence[int], limit: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stresscube.cli.dask_option import DaskCommand
 from stresscube.cli.errors import one_line_errors
 
 app = typer.Typer(
@@ -22,7 +23,9 @@ app = typer.Typer(
 )
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that a run wrote.")]
+RunFolder = Annotated[
+    str, typer.Argument(metavar="RUN", help="What a run wrote: a folder, or s3://bucket/prefix.")
+]
 Backend = Annotated[
     str, typer.Option("--backend", metavar="auto|cpu|cuda", help="What computes the paths.")
 ]
@@ -54,6 +57,7 @@ Trust = Annotated[
     bool,
     typer.Option("--trust", help="Run the Python code that the scenario names. Read it first."),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -70,13 +74,18 @@ Limit = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=DaskCommand)
 @one_line_errors
 def run(
     scenario: ScenarioFile,
     out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="DIR", help="Where to write; NAME.run unless given."),
+        str | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="DIR",
+            help="Where to write: a folder, NAME.run unless given, or s3://bucket/prefix.",
+        ),
     ] = None,
     backend: Backend = "auto",
     paths: Paths = None,
@@ -85,6 +94,23 @@ def run(
     threads: Threads = None,
     memory: Memory = None,
     trust: Trust = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only part I of N, from 1: for job arrays. Any machine may take any part.",
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask",
+            metavar="[ADDRESS]",
+            help="Compute on a Dask cluster: the scheduler's address, or a cluster started here. "
+            "--threads and --memory are each worker's.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Run a scenario and write its stress cube; run it again to go on after a stop."""
@@ -100,9 +126,52 @@ def run(
         threads=threads,
         memory=memory,
         trust=trust,
+        shard=shard,
+        dask=dask,
         quiet=quiet,
     )
     command.run(options)
+
+
+@app.command()
+@one_line_errors
+def status(run: RunFolder, as_json: Json = False) -> None:
+    """Tell how far a run is and who is writing to it. Exit code 4: not complete."""
+    from stresscube.cli import status as command
+
+    command.status(run, as_json=as_json)
+
+
+@app.command()
+@one_line_errors
+def verify(
+    run: RunFolder,
+    recompute: Annotated[
+        int,
+        typer.Option(
+            "--recompute", min=0, metavar="K", help="Compute K random blocks again and compare."
+        ),
+    ] = 0,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Compute what is damaged again, and nothing else.")
+    ] = False,
+    threads: Threads = None,
+    memory: Memory = None,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Decode and hash all of a run and name what is damaged. Exit code 3: damage."""
+    from stresscube.cli import verify as command
+
+    command.verify(
+        run,
+        recompute=recompute,
+        repair=repair,
+        threads=threads,
+        memory=memory,
+        trust=trust,
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -14,7 +14,7 @@ from stresscube.where import parse_where
 
 
 def plot(
-    run: Path,
+    run: str,
     *,
     metric: str,
     x: str | None,

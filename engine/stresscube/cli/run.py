@@ -24,6 +24,8 @@ from stresscube.plane import default_sides
 from stresscube.runner import run as run_scenario
 from stresscube.runner import usable_cores
 from stresscube.show import LIQUIDATION, rank
+from stresscube.status import status_of
+from stresscube.store.objects import Place
 from stresscube.text import count, plural, time_span
 
 ROWS = 5
@@ -34,7 +36,7 @@ class RunOptions:
     """What was asked for on the command line."""
 
     scenario: Path
-    out: Path | None = None
+    out: Place | None = None
     backend: str = "auto"
     paths: int | None = None
     seed: int | None = None
@@ -42,6 +44,8 @@ class RunOptions:
     threads: int | None = None
     memory: str | None = None
     trust: bool = False
+    shard: str | None = None
+    dask: str | None = None
     quiet: bool = False
 
     @property
@@ -57,6 +61,8 @@ class RunOptions:
         words += ["--threads", str(self.threads)] if self.threads is not None else []
         words += ["--memory", self.memory] if self.memory is not None else []
         words += ["--trust"] if self.trust else []
+        words += ["--shard", self.shard] if self.shard is not None else []
+        words += ["--dask", self.dask] if self.dask is not None else []
         words += ["--quiet"] if self.quiet else []
         return shlex.join(words)
 
@@ -68,29 +74,46 @@ def run(options: RunOptions) -> None:
     try:
         folder = run_scenario(
             scenario,
-            options.out,
+            f"{scenario.name}.run" if options.out is None else options.out,
             backend=options.backend,
             threads=options.threads,
             memory=options.memory,
             trust=options.trust,
+            shard=options.shard,
+            dask=options.dask,
             progress=teller,
         )
     except Interrupted as interrupted:
-        blocks = len(teller.plan.blocks) if teller.plan else 0
-        typer.echo(f"\nstresscube: stopped; {teller.blocks} of {blocks} blocks are kept", err=True)
+        kept = f"{teller.blocks} of {teller.mine} blocks are kept"
+        typer.echo(f"\nstresscube: stopped; {kept}", err=True)
         typer.echo(f"to go on: {options.command}", err=True)
         raise typer.Exit(interrupted.exit_code) from None
-    if teller.plan is not None:
+    if teller.plan is not None and options.dask is None:
         threads = options.threads or usable_cores()
         rates.remember(teller.plan, threads, teller.done, teller.seconds)
-    if not options.quiet:
-        _report(folder, teller, options.backend)
+    if options.quiet:
+        return
+    if options.shard is None:
+        console().print(escape(_what_was_done(folder, teller)), soft_wrap=True)
+    elif not _report_part(folder, teller, options.shard):
+        return
+    _report(folder, options.backend)
 
 
-def _report(folder: Path, teller: Meter, backend: str) -> None:
+def _report_part(folder: Place, teller: Meter, shard: str) -> bool:
+    """Say what a shard did; return whether the whole run is complete."""
+    found = status_of(folder)
+    out = console()
+    blocks = f"{plural(teller.mine, 'block')} done, {teller.resumed} of them before"
+    out.print(escape(f"shard {shard} of {folder}: {blocks}"), soft_wrap=True)
+    whole = f"the run has {found.finished:,} of its {plural(found.blocks, 'block')}"
+    out.print(escape(whole if not found.complete else f"{whole}: it is complete"), soft_wrap=True)
+    return found.complete
+
+
+def _report(folder: Place, backend: str) -> None:
     out = console()
     summary = open_summary(folder)
-    out.print(escape(_what_was_done(folder, teller)), soft_wrap=True)
     if backend == "auto":
         taken, reason = automatic()
         out.print(f"[dim]backend {taken.name}: {escape(reason)}[/]", soft_wrap=True)
@@ -103,9 +126,9 @@ def _report(folder: Path, teller: Meter, backend: str) -> None:
     _suggest(folder, summary, out)
 
 
-def _what_was_done(folder: Path, teller: Meter) -> str:
+def _what_was_done(folder: Place, teller: Meter) -> str:
     plan = teller.plan
-    if plan is None or teller.resumed == len(plan.blocks):
+    if plan is None or teller.resumed == teller.mine:
         return f"{folder} was complete already"
     cells = f"{plural(plan.cells, 'cell')} × {plural(plan.paths, 'path')}"
     speed = count(teller.done / teller.seconds) if teller.seconds else "?"
@@ -113,7 +136,7 @@ def _what_was_done(folder: Path, teller: Meter) -> str:
     return f"{folder}: {cells}, {work} ({speed}/s)"
 
 
-def _suggest(folder: Path, summary: xr.Dataset, out: Console) -> None:
+def _suggest(folder: Place, summary: xr.Dataset, out: Console) -> None:
     """Print commands that go on from here."""
     run_folder = shlex.quote(str(folder))
     lines = [f"stresscube show {run_folder} --top 20"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import xarray as xr
 from rich import box
@@ -23,7 +22,7 @@ DROPPED_FIRST = ("max_drawdown_quantile", "return_mean", "worst at", "difference
 """Columns given up, in this order, until the table fits the terminal."""
 
 
-def show(run: Path, *, where: Sequence[str], max_liquidation: float, by: str, top: int) -> None:
+def show(run: str, *, where: Sequence[str], max_liquidation: float, by: str, top: int) -> None:
     """Print the best policies of a run under a liquidation limit."""
     summary = open_summary(run)
     ranking = rank(

@@ -29,12 +29,13 @@ from stresscube_kernels.own import (
 from stresscube_kernels.pack import shape_of
 
 
-def with_code(scenario: Scenario) -> Scenario:
+def with_code(scenario: Scenario, texts: Mapping[str, str] | None = None) -> Scenario:
     """The scenario with the code that it names, which is run here.
 
-    Raises ScenarioError, with every fault that it has, if it cannot be used.
+    texts: {"market" or "policy": the text of its file}; the files are read unless given. Raises
+    ScenarioError, with every fault that the code has, if it cannot be used.
     """
-    return _with_code(scenario, {})
+    return _with_code(scenario, texts or {})
 
 
 def restore(scenario: Scenario) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,11 @@ PATH_OUTCOMES = (
     PathOutcome("trades", "trades", "1", "trades"),
     PathOutcome("wins", "wins", "1", "trades closed with a gain"),
 )
+
+
+def chunk_name(place: Sequence[int]) -> str:
+    """Return what the chunk at a place, in chunks along each dim, is called in its array."""
+    return ".".join(["c", *(str(index) for index in place)])
 
 
 def context(plan: Plan) -> Context:
