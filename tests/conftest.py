@@ -46,6 +46,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "jax": (lambda: importlib.util.find_spec("jax") is not None, "jax"),
     "nvcc": (lambda: shutil.which("nvcc") is not None, "the CUDA toolkit's nvcc"),
     "nvrtc": (_nvrtc, "NVIDIA's run-time compiler and disassembler, as packages"),
+    "pyarrow": (lambda: importlib.util.find_spec("pyarrow") is not None, "pyarrow"),
     "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
 }
 

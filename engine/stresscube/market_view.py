@@ -12,6 +12,7 @@ import xarray as xr
 from stresscube.scenario import Scenario, load
 from stresscube.scenario.expand import market_spec, simulation_spec
 from stresscube_kernels import view
+from stresscube_kernels.spec import ReplaySpec
 
 HOURS = 8760.0
 START_PRICE = 100.0
@@ -37,7 +38,7 @@ def market(
     spec, simulation = market_spec(scenario, point or {}), simulation_spec(scenario)
     found: dict[str, Any] = view.paths(spec, simulation, first_path, paths)
     price = np.asarray(found["price"], dtype=np.float64)
-    names = [regime.name for regime in spec.regimes]
+    names = ["history"] if isinstance(spec, ReplaySpec) else [r.name for r in spec.regimes]
     assets = [str(asset) for asset in scenario.market.assets]
     return xr.Dataset(
         {

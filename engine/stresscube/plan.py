@@ -22,7 +22,7 @@ from stresscube.identity import canonical, digest, identity
 from stresscube.scenario import Scenario
 from stresscube.scenario.expand import Axis, axes, market_spec, simulation_spec
 from stresscube_kernels.contract import Outcome, Shape
-from stresscube_kernels.spec import Job, MarketSpec, SimulationSpec
+from stresscube_kernels.spec import AnyMarket, Job, SimulationSpec
 
 FIELDS = len(Outcome._fields)
 FORMAT = 1
@@ -185,7 +185,7 @@ class Plan:
         """
         return self._codes[self._kind(block)]
 
-    def market(self, block: Block) -> MarketSpec:
+    def market(self, block: Block) -> AnyMarket:
         """Return the market that a block runs on, in plain numbers."""
         return market_spec(self.scenario, self.market_point(block))
 
@@ -244,10 +244,12 @@ class Plan:
 def make_plan(scenario: Scenario, backend: str | Backend = "auto") -> Plan:
     """Return the plan of a scenario on a backend, given by name or itself.
 
-    Raises StresscubeError for an unknown backend.
+    Raises StresscubeError for an unknown backend, and for recorded data that cannot be used.
     """
     chosen = choose(backend)
     found = axes(scenario)
+    if scenario.market.replayed:
+        _look_into_history(scenario, found)
     paths = int(scenario.simulation.paths)
     fitting = max(FEWEST_POLICIES, BLOCK_VALUES // (FIELDS * paths))
     limit = min(chosen.block_policies, fitting)
@@ -262,6 +264,13 @@ def make_plan(scenario: Scenario, backend: str | Backend = "auto") -> Plan:
         block_shape=(1,) * len(single) + divide(policy_sizes, limit),
         identity=identity(scenario, chosen),
     )
+
+
+def _look_into_history(scenario: Scenario, axes: Sequence[Axis]) -> None:
+    """Read the data now, so that what is wrong with them is known before anything runs."""
+    market = [axis for axis in axes if axis.kind == "market"]
+    for values in itertools.product(*(axis.values for axis in market)):
+        market_spec(scenario, {axis.key: value for axis, value in zip(market, values, strict=True)})
 
 
 def divide(sizes: Sequence[int], limit: int) -> tuple[int, ...]:

@@ -275,6 +275,48 @@ class Market(NamedTuple):
     mark_decay: F
 
 
+class Bar(NamedTuple):
+    """One bar of a recorded history in kernel units: what a tick takes from it.
+
+    Lows and highs are simple returns from the close before, so low <= 0 <= high, and they hold the
+    bar's own return.
+    """
+
+    return_a: F
+    return_b: F
+    variance_a: F  # of the bar's returns, as estimated before it began
+    covariance: F
+    variance_b: F
+    low_a: F
+    high_a: F
+    low_b: F
+    high_b: F
+    due: F  # 1 where funding is paid at the bar's end
+    funding_a: F
+    funding_b: F
+    z: F
+    trend: F
+
+
+class Replay(NamedTuple):
+    """One market point whose tapes are cut out of a recorded history."""
+
+    bars: T  # [count * BAR_STRIDE], records of Bar one after the other
+    count: U  # of bars
+    last: F  # count - 1
+    resamples: F  # 1: a stationary block bootstrap, 0: windows
+    restart: U  # probability of a new block after a step, in units of 2^-31
+    windows: U  # windows of each batch
+    extra: U  # batches that have one window more
+    stride: U  # bars between windows
+    coincidence: F  # how much of the other leg's adverse extreme meets a leg's own
+    slippage_multiplier: F
+
+
+BAR_STRIDE = 16
+"""Numbers from one bar of a history to the next."""
+
+
 class MarketState(NamedTuple):
     """What a path carries from step to step."""
 
@@ -294,6 +336,7 @@ class MarketState(NamedTuple):
     variance: F  # moving averages of the legs' mean return
     drift: F
     mark: F  # smoothed mispricing
+    bar: F  # of a recorded history: where the path stands in it
 
 
 class Draw(NamedTuple):
@@ -326,6 +369,7 @@ class Features(NamedTuple):
     to_leverage: bool = False
     nets: bool = False
     isolated: bool = False  # each leg in a margin account of its own
+    intrabar: bool = False  # the tick holds the step's lows and highs: `ticks.py`
 
 
 class Shape(NamedTuple):
@@ -342,3 +386,4 @@ class Shape(NamedTuple):
     venues: int = 1
     tiers: int = 1
     rules: str = "pair"  # a name in `rules.py`
+    replay: int = 0  # 1: the market is a recorded history

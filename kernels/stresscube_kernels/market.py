@@ -3,21 +3,24 @@
 Two legs follow geometric Brownian motions (or a Student-t mixture of them) whose volatilities
 and drifts switch with a Markov chain of regimes, and whose correlation may switch with a slower
 chain of its own. Around them: jumps, a mispricing of leg b, premium indices, signals, shocks.
+A recorded history in place of all that is in `replay.py`.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from . import funding, jumps, mispricing, philox, signals, special, tails, ticks
-from .contract import Draw, Features, Market, MarketState, Premium, Regime, Tick
+from . import funding, jumps, mispricing, philox, replay, signals, special, tails, ticks
+from .contract import Draw, Features, Market, MarketState, Premium, Regime, Replay, Tick
 from .ops import Ops
 from .switching import pick, row, starts, switch
 from .tree import like
 
 
-def market_start(ops: Ops, features: Features, market: Market, draw: Draw) -> MarketState:
+def market_start(ops: Ops, features: Features, market: Market | Replay, draw: Draw) -> MarketState:
     """The state of a path at time 0; draw.step must be 0."""
+    if isinstance(market, Replay):
+        return replay.start(ops, market, draw)
     word, word_correlation, word_funding, word_noise = philox.words(ops, draw, philox.BLOCK_START)
     words_x = philox.words(ops, draw, philox.BLOCK_START_SPREAD)
     words_premium = philox.words(ops, draw, philox.BLOCK_START_FUNDING)
@@ -50,6 +53,7 @@ def market_start(ops: Ops, features: Features, market: Market, draw: Draw) -> Ma
         variance=zero + market.signals.variance,
         drift=zero,
         mark=zero + x_1 + x_2,
+        bar=zero,
     )
 
 
@@ -63,9 +67,11 @@ class Shocked(NamedTuple):
 
 
 def market_step(
-    ops: Ops, features: Features, market: Market, state: MarketState, draw: Draw
+    ops: Ops, features: Features, market: Market | Replay, state: MarketState, draw: Draw
 ) -> tuple[MarketState, Tick]:
     """One step: the tick that policies read, and the state for the next step."""
+    if isinstance(market, Replay):
+        return replay.step(ops, features, market, state, draw)
     word_a, word_b, word_bridge, word_regime = philox.words(ops, draw, philox.BLOCK_DIFFUSION)
     noise_a, noise_b, word_correlation, word_funding = philox.words(
         ops, draw, philox.BLOCK_EXECUTION

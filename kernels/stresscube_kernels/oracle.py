@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Draw, Market, MarketState, Outcome, Policy, Shape, Tick
+from .contract import Draw, Market, MarketState, Outcome, Policy, Replay, Shape, Tick
 from .market import market_start, market_step
 from .ops import NumpyOps
 from .pack import job_shape, pack_policies, seed_words
@@ -88,6 +88,6 @@ def _draw(simulation: SimulationSpec, first_path: int, n_paths: int, step: int) 
     )
 
 
-def _cast_market(market: Market, dtype: Any) -> Market:
+def _cast_market(market: Market | Replay, dtype: Any) -> Market | Replay:
     cast = (v if v.dtype == np.uint32 else v.astype(dtype) for v in values(market))
     return rebuild(market, cast)

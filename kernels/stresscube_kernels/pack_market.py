@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from . import contract, tails
 from .chain import UNIT, cumulative, start_probabilities, transition_matrix
 from .moments import sd_mispricing, step_variance
+from .pack_replay import pack_replay
 from .spec import (
+    AnyMarket,
     ChainSpec,
     JumpSpec,
     LegJumpSpec,
@@ -20,6 +22,7 @@ from .spec import (
     MispricingSpec,
     PremiumSpec,
     RegimeSpec,
+    ReplaySpec,
     ShockSpec,
     SimulationSpec,
 )
@@ -31,9 +34,11 @@ STILL = MispricingSpec(1.0, 0.0)
 
 
 def pack_market(
-    market: MarketSpec, simulation: SimulationSpec, shape: contract.Shape
-) -> contract.Market:
+    market: AnyMarket, simulation: SimulationSpec, shape: contract.Shape
+) -> contract.Market | contract.Replay:
     """A market point per step; leaves are float64 and uint32 scalars, and one table."""
+    if isinstance(market, ReplaySpec):
+        return pack_replay(market, simulation)
     step = simulation.step
     nexts, starts = _chain(market.chain, step)
     return contract.Market(

@@ -38,9 +38,11 @@ class Programs:
     account_fields: tuple[str, ...]
 
 
-def market_template(shape: contract.Shape) -> contract.Market:
+def market_template(shape: contract.Shape) -> contract.Market | contract.Replay:
     """A market record of this shape; only its structure and the leaves' dtypes mean anything."""
     real, word = np.float64(0.0), np.uint32(0)
+    if shape.replay:
+        return contract.Replay(np.zeros(1), word, *[real] * 2, *[word] * 4, *[real] * 2)
     premium = contract.Premium(real, real, real, real)
     premiums = (premium, premium) if shape.features.funding else ()
     regime = contract.Regime(

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from .contract import Tick
 from .oracle import simulate
 from .pack import market_shape
-from .spec import Job, MarketSpec, SimulationSpec
+from .spec import AnyMarket, Job, SimulationSpec
 from .ticks import unpack
 
 
 def paths(
-    market: MarketSpec, simulation: SimulationSpec, first_path: int, n_paths: int
+    market: AnyMarket, simulation: SimulationSpec, first_path: int, n_paths: int
 ) -> dict[str, NDArray[Any]]:
     """Arrays to look at: price [2, path, steps + 1], 1 at time 0; the others [path, steps].
 
@@ -23,6 +23,7 @@ def paths(
     which a leg does not move.
     """
     shape = market_shape(market)
+    shape = shape._replace(features=shape.features._replace(intrabar=False))  # for variances
     tape, _ = simulate(Job(market, (), simulation), first_path, n_paths, shape=shape)
     tick = Tick(*np.moveaxis(tape, -1, 0))
     states = unpack(tick.state)

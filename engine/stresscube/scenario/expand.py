@@ -11,6 +11,7 @@ from stresscube.scenario import chains
 from stresscube.scenario.dotted import replaced, resolve
 from stresscube.scenario.leaves import Duration
 from stresscube.scenario.policy import Policy, Scenario
+from stresscube.scenario.recorded import replay_spec
 from stresscube.scenario.schema import (
     STATIONARY,
     Funding,
@@ -27,6 +28,7 @@ from stresscube.scenario.tiers import TierTable
 from stresscube.scenario.units import whole_multiple, years
 from stresscube_kernels.spec import (
     NEVER,
+    AnyMarket,
     ChainSpec,
     CorrelationRegimeSpec,
     FundingRegimeSpec,
@@ -73,7 +75,7 @@ def axes(scenario: Scenario) -> tuple[Axis, ...]:
     return tuple(sorted(found, key=lambda axis: order.index(axis.kind)))
 
 
-def market_spec(scenario: Scenario, point: Point) -> MarketSpec:
+def market_spec(scenario: Scenario, point: Point) -> AnyMarket:
     """The market at one point of the sweep; keys of other kinds are passed over.
 
     What does nothing anywhere (jumps of intensity 0, mispricing that never moves) is left out,
@@ -84,6 +86,8 @@ def market_spec(scenario: Scenario, point: Point) -> MarketSpec:
         target = resolve(scenario, key)
         if target.market:
             market = replaced(market, target.path[1:], value)
+    if market.replayed:
+        return replay_spec(scenario, market)
     correlated, funded = market.correlation_regimes, market.funding_regimes
     mispriced, smoothing = market.mispriced, market.mark_smoothing
     return MarketSpec(

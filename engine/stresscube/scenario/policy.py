@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -82,10 +82,12 @@ class Scenario(Document):
     """A valid scenario. Durations in hours; "off", "horizon" and "forever" are infinity.
 
     sweep: key of [sweep] -> its values, in file order. source: path of the file, or
-    "<text>". text: the TOML as read. overrides: "key=value" texts applied on top of it.
+    "<text>". text: the TOML as read. overrides: "key=value" texts applied on top of it. tape: data
+    given in memory (`recorded.Tape`) in place of the files of a replay.
     """
 
     sweep: dict[str, tuple[float | str, ...]] = Field(default_factory=dict)
     source: str = "<text>"
     text: str = ""
     overrides: tuple[str, ...] = ()
+    tape: Any = Field(default=None, exclude=True, repr=False)
