@@ -21,8 +21,10 @@ from stresscube.cells import Cells, Expansion, Region, code_for
 from stresscube.identity import canonical, digest, identity
 from stresscube.scenario import Scenario
 from stresscube.scenario.expand import Axis, axes, market_spec, simulation_spec
-from stresscube_kernels.contract import Outcome, Shape
-from stresscube_kernels.spec import AnyMarket, Job, SimulationSpec
+from stresscube.scenario.recorded import recorded
+from stresscube_kernels.contract import BAR_STRIDE, Outcome, Shape
+from stresscube_kernels.pack_replay import stride_steps
+from stresscube_kernels.spec import AnyMarket, Job, ReplaySpec, SimulationSpec
 
 FIELDS = len(Outcome._fields)
 FORMAT = 1
@@ -207,6 +209,21 @@ class Plan:
     def job(self, block: Block) -> Job:
         """Return what a backend is asked for a block: its market and its feasible policies."""
         return Job(self.market(block), self.policy_cells(block).feasible_specs, self.simulation)
+
+    def overlap(self, block: Block) -> float:
+        """Return how many of a block's paths share each stretch of history; 1 if none do."""
+        market = self.market(block)
+        if not isinstance(market, ReplaySpec) or market.method == "bootstrap":
+            return 1.0
+        return max(1.0, self.simulation.steps / stride_steps(market, self.simulation))
+
+    @property
+    def data_bytes(self) -> int:
+        """What the recorded history takes while the run goes on, as read and as kernels want it."""
+        if not self.scenario.market.replayed:
+            return 0
+        history = recorded(self.scenario).history
+        return len(history) * (BAR_STRIDE * (8 + 8) + 20 * 8)
 
     def _kind(self, block: Block) -> str:
         """Return what sets a block's policies apart from those that need other code."""

@@ -53,7 +53,7 @@ def number(ops: Ops, bar: Any) -> Any:
 
 
 def look(ops: Ops, market: Replay, bar: Any) -> Bar:
-    """The record of a bar. Beyond the last, where no window ends, stands the last."""
+    """The record of a bar; the last one for numbers beyond it, which no path has."""
     at = number(ops, ops.fmin(bar, market.last)) << ops.u32(SHIFT)
     return Bar(*(ops.lookup(market.bars, at + ops.u32(k)) for k in range(len(Bar._fields))))
 

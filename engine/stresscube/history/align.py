@@ -147,6 +147,7 @@ def coarser(history: History, step: np.timedelta64) -> History:
 
     Bars begin at multiples of their length since 1970. A bar counts as filled if all of it is.
     """
+    step = step.astype("timedelta64[ns]")
     if step == history.step:
         return history
     count = int(step // history.step)

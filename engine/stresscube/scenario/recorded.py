@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from stresscube.history import Funding, History, HistoryError, read, read_funding
+from stresscube.history import Funding, History, HistoryError, from_frame, read, read_funding
 from stresscube.history.align import coarser, length, part
 from stresscube.history.funding import on_bars
 from stresscube.history.names import of_file
+from stresscube.scenario.checks import problems
+from stresscube.scenario.dotted import resolve
 from stresscube.scenario.faults import Fault, ScenarioError
 from stresscube.scenario.policy import Scenario
+from stresscube.scenario.replay_checks import idle
 from stresscube.scenario.schema import Market, Replay
 from stresscube.scenario.units import format_duration, whole_multiple, years
 from stresscube_kernels.pack_replay import stride_steps, warm_bars, window_count
@@ -40,6 +43,43 @@ class Tape:
     def notes(self) -> tuple[str, ...]:
         """What was found, a sentence each."""
         return self.history.notes + (self.funding.notes if self.funding else ())
+
+
+def tape_from(
+    frame: Any,
+    *,
+    funding: str | Path | Sequence[str | Path] | None = None,
+    assets: Sequence[str] | None = None,
+    venues: Sequence[str | None] | None = None,
+) -> Tape:
+    """A tape of one's own data: a DataFrame of bars in any layout that files may have, or a list.
+
+    frame: pandas, or anything with `to_pandas` (polars, pyarrow); times in a column or the index.
+    funding: files of prints. assets, venues: which series are the legs, where that is not clear.
+    Its `notes` say what was found. Raises HistoryError for what are no bars of two assets.
+
+    >>> tape = sc.tape_from(frame)
+    >>> sc.run(scenario, "mine.run", tape=tape)
+    """
+    prints = None if funding is None else read_funding(funding)
+    return Tape(from_frame(frame, assets=assets, venues=venues), prints)
+
+
+def on_tape(scenario: Scenario, tape: Tape) -> Scenario:
+    """The scenario with its market replaced by a tape, cut as its [market.replay] says."""
+    replay = scenario.market.replay or Replay()
+    assets = tape.history.assets
+    changes = {"source": "replay", "replay": replay, "assets": assets}
+    changed = scenario.model_copy(
+        update={"market": scenario.market.model_copy(update=changes), "tape": tape}
+    )
+    found = [Fault(scenario.source, p.key, p.value, p.sentence) for p in problems(changed)]
+    for name, values in scenario.sweep.items():
+        if (sentence := idle(changed.market, resolve(scenario, name))) is not None:
+            found.append(Fault(scenario.source, f"sweep.{name}", list(values), sentence))
+    if found:
+        raise ScenarioError(found)
+    return changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +170,8 @@ def _fits(scenario: Scenario, replay: Replay, spec: ReplaySpec) -> None:
         raise fault(
             scenario,
             "simulation.paths",
-            f"are more than the windows that the history holds, {windows:,} each {stride} after "
-            "the other; take fewer paths, a shorter market.replay.stride, or "
+            f"must be at most {windows:,}, the windows that the history holds, each {stride} after "
+            "the other; take fewer, a shorter market.replay.stride, or "
             'market.replay.method = "bootstrap"',
         )
 
