@@ -50,6 +50,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: shutil.which("compute-sanitizer") is not None,
         "the CUDA toolkit's compute-sanitizer",
     ),
+    "pyarrow": (lambda: importlib.util.find_spec("pyarrow") is not None, "pyarrow"),
     "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
 }
 

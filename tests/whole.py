@@ -32,7 +32,7 @@ from stresscube_kernels.spec import (
 
 MINUTE = HOUR / 60
 WHOLE = Shape(
-    features=Features(*([True] * len(Features._fields)))._replace(isolated=False),
+    features=Features(*([True] * len(Features._fields)))._replace(isolated=False, intrabar=False),
     regimes=2,
     correlation_regimes=2,
     funding_regimes=2,

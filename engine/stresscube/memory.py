@@ -137,7 +137,7 @@ def _needs(plan: Plan, backend: Backend) -> _Needs:
     width = 8 if plan.simulation.precision == "float64" else 4
     policies = min(plan.chunk_policies, plan.block_policies)
     return _Needs(
-        fixed=RESERVE + 2 * 8 * plan.paths,
+        fixed=RESERVE + 2 * 8 * plan.paths + plan.data_bytes,
         column=FIELDS * plan.block_policies * width,
         # Beside a batch: one chunk of its policies going to the file, one outcome to a store.
         copies=1.0 + min(1.0, (policies + 2.0) / plan.block_policies),

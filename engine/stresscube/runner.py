@@ -21,6 +21,7 @@ from stresscube.memory import default_budget, parse_size, shares
 from stresscube.plan import Block, Plan, make_plan
 from stresscube.receipts import Receipt
 from stresscube.scenario import Scenario, load
+from stresscube.scenario.recorded import Tape, on_tape
 from stresscube.store.objects import LocalObjects
 from stresscube.store.writer import CubeWriter
 
@@ -63,14 +64,16 @@ def run(
     memory: str | int | None = None,
     trust: bool = False,
     progress: Progress | None = None,
+    tape: Tape | None = None,
 ) -> Path:
     """Run a scenario, or go on with its run, and return the run's folder.
 
     scenario: a Scenario or the path of its file. out: the folder, `<name>.run` by default.
     backend: a name or a backend. threads: all cores by default. memory: most that the run
     allocates beyond interpreter and libraries, in bytes or as "4GB"; half of the machine's by
-    default. The numbers do not depend on threads, memory or interruptions. trust: whether Python
-    code that the scenario names may run; it may then do whatever this process may.
+    default. trust: whether Python code that the scenario names may run; it may then do whatever
+    this process may. tape: recorded data in place of the scenario's market
+    (`stresscube.tape_from`). The numbers do not depend on threads, memory or interruptions.
 
     Raises ScenarioError for code that may not run or cannot, RunError if the folder holds another
     run or cannot be written, Interrupted when asked to stop, StresscubeError for a memory that is
@@ -78,6 +81,8 @@ def run(
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
+    if tape is not None:
+        scenario = on_tape(scenario, tape)
     chosen = choose(backend)
     plan = make_plan(scenario, chosen, trust=trust)
     cores = threads or usable_cores()

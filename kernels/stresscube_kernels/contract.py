@@ -279,6 +279,48 @@ class Market(NamedTuple):
     mark_decay: F
 
 
+class Bar(NamedTuple):
+    """One bar of a recorded history in kernel units: what a tick takes from it.
+
+    Lows and highs are simple returns from the close before, so low <= 0 <= high, and they hold the
+    bar's own return.
+    """
+
+    return_a: F
+    return_b: F
+    variance_a: F  # of the bar's returns, as estimated before it began
+    covariance: F
+    variance_b: F
+    low_a: F
+    high_a: F
+    low_b: F
+    high_b: F
+    due: F  # 1 where funding is paid at the bar's end
+    funding_a: F
+    funding_b: F
+    z: F
+    trend: F
+
+
+class Replay(NamedTuple):
+    """One market point whose tapes are cut out of a recorded history."""
+
+    bars: T  # [count * BAR_STRIDE], records of Bar one after the other
+    count: U  # of bars
+    last: F  # count - 1
+    resamples: F  # 1: a stationary block bootstrap, 0: windows
+    restart: U  # probability of a new block after a step, in units of 2^-31
+    windows: U  # windows of each batch
+    extra: U  # batches that have one window more
+    stride: U  # bars between windows
+    coincidence: F  # how much of the other leg's adverse extreme meets a leg's own
+    slippage_multiplier: F
+
+
+BAR_STRIDE = 16
+"""Numbers from one bar of a history to the next."""
+
+
 class MarketState(NamedTuple):
     """What a path carries from step to step."""
 
@@ -331,6 +373,7 @@ class Features(NamedTuple):
     nets: bool = False
     correlated_premiums: bool = False
     isolated: bool = False  # each leg in a margin account of its own
+    intrabar: bool = False  # the tick holds the step's lows and highs: `ticks.py`
 
 
 class Shape(NamedTuple):

@@ -3,6 +3,7 @@
 Two legs follow geometric Brownian motions (or a Student-t mixture of them) whose volatilities
 and drifts switch with a Markov chain of regimes, and whose correlation may switch with a slower
 chain of its own. Around them: jumps, a mispricing of leg b, premium indices, signals, shocks.
+A recorded history in place of all that is in `replay.py`.
 """
 
 from __future__ import annotations

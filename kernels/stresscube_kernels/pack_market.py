@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from . import contract, tails
 from .chain import UNIT, cumulative, start_probabilities, transition_matrix
 from .moments import STILL, mispricing_sources, sd_mispricing, spike_memory, step_variance
+from .pack_replay import pack_replay
 from .rates import decay, event_probability
 from .rules import completed, market_rules_of
 from .spec import (
+    AnyMarket,
     ChainSpec,
     JumpSpec,
     LegJumpSpec,
@@ -21,6 +23,7 @@ from .spec import (
     MispricingSpec,
     PremiumSpec,
     RegimeSpec,
+    ReplaySpec,
     ShockSpec,
     SimulationSpec,
 )
@@ -30,11 +33,13 @@ NO_JUMP = JumpSpec(0.0, (0.0, 0.0), (0.0, 0.0), 0.0)
 NO_LEG_JUMPS = (LegJumpSpec(0.0, 0.0, 0.0),) * 2
 
 
-def pack_market(market: MarketSpec, simulation: SimulationSpec, shape: contract.Shape) -> Any:
+def pack_market(market: AnyMarket, simulation: SimulationSpec, shape: contract.Shape) -> Any:
     """A market point per step; leaves are float64 and uint32 scalars, and one table.
 
     Raises KeyError for a parameter that the market's rules take and the market does not give.
     """
+    if isinstance(market, ReplaySpec):
+        return pack_replay(market, simulation)
     step = simulation.step
     nexts, starts = _chain(market.chain, step)
     components = _mispricing(market, shape.mispricing, step)

@@ -26,6 +26,7 @@ BLOCK_SPREAD = 4  # words: noise of the first and second component, of the signa
 BLOCK_SPIKES = 5  # words: occurrence and size of the first component, of the second
 BLOCK_FUNDING = 6  # words: premium of leg a, of leg b
 BLOCK_TAILS = 7  # words: mixing variable
+BLOCK_REPLAY = 8  # words: whether a block of history ends, where the next begins, where a path does
 BLOCK_START_SPIKES = (11, 12)  # at step 0, one block a component; words: ages of recent spikes
 BLOCK_START_FUNDING = 13  # at step 0; words: premium of leg a, of leg b
 BLOCK_START_SPREAD = 14  # at step 0; words: first and second component, regimes they come from

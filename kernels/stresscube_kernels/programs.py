@@ -50,6 +50,8 @@ class Programs:
 
 def market_template(shape: contract.Shape, rules: MarketRules) -> Any:
     """A market record of this shape; only its structure and the leaves' dtypes mean anything."""
+    if rules.market is not None:
+        return rules.market(shape)
     real, word = np.float64(0.0), np.uint32(0)
     premium = contract.Premium(real, real, real, real, real, real)
     premiums = (premium, premium) if shape.features.funding else ()

@@ -7,15 +7,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import replay
 from .contract import Tick
+from .ops import NumpyOps
 from .oracle import simulate
 from .pack import market_shape
-from .spec import Job, MarketSpec, SimulationSpec
+from .pack_replay import pack_replay, warm_bars
+from .spec import AnyMarket, Job, ReplaySpec, SimulationSpec
 from .ticks import unpack
 
 
+def window_bars(
+    market: ReplaySpec, simulation: SimulationSpec, first_path: int, n_paths: int
+) -> NDArray[np.int64]:
+    """The number of the bar, in the whole history, whose open is a path's time 0, [paths]."""
+    numbers = pack_replay(market, simulation)
+    path = np.arange(first_path, first_path + n_paths, dtype=np.uint32)
+    window = replay.window(NumpyOps(), numbers, path)
+    return window.astype(np.int64) * int(numbers.stride) + warm_bars(market)
+
+
 def paths(
-    market: MarketSpec, simulation: SimulationSpec, first_path: int, n_paths: int
+    market: AnyMarket, simulation: SimulationSpec, first_path: int, n_paths: int
 ) -> dict[str, NDArray[Any]]:
     """Arrays to look at: price [2, path, steps + 1], 1 at time 0; the others [path, steps].
 
@@ -23,6 +36,7 @@ def paths(
     which a leg does not move.
     """
     shape = market_shape(market)
+    shape = shape._replace(features=shape.features._replace(intrabar=False))  # for variances
     tape, _ = simulate(Job(market, (), simulation), first_path, n_paths, shape=shape)
     tick = Tick(*np.moveaxis(tape, -1, 0))
     states = unpack(tick.state)
