@@ -345,5 +345,8 @@ def test_the_examples_do_what_they_should() -> None:
         assert name == "plain" or of(found, "trades")[LANES : 2 * LANES].max() > 3
         if name == "eventful":
             features = shape.features._asdict()
-            assert {feature for feature, on in features.items() if not on} <= {"isolated"}
+            assert {feature for feature, on in features.items() if not on} <= {
+                "isolated",
+                "intrabar",
+            }
             assert np.abs(of(found, "funding")).max() > 0
