@@ -24,6 +24,7 @@ def market_start(ops: Ops, features: Features, market: Market | Replay, draw: Dr
     word, word_correlation, word_funding, word_noise = philox.words(ops, draw, philox.BLOCK_START)
     words_x = philox.words(ops, draw, philox.BLOCK_START_SPREAD)
     words_premium = philox.words(ops, draw, philox.BLOCK_START_FUNDING)
+    word_volatility = philox.words(ops, draw, philox.BLOCK_START_VOLATILITY)[0]
     zero = ops.u2f(draw.path ^ draw.path)  # in the shape of the paths, for arrays
     one = zero + 1.0
     regime = zero + switch(ops, word, starts(market.regimes))
@@ -38,6 +39,7 @@ def market_start(ops: Ops, features: Features, market: Market | Replay, draw: Dr
     premium_a, premium_b = [*premium, zero, zero][:2]
     return MarketState(
         regime=regime,
+        volatility_regime=zero + switch(ops, word_volatility, starts(market.volatility_regimes)),
         correlation_regime=zero + switch(ops, word_correlation, starts(market.correlation_regimes)),
         funding_regime=funding_regime,
         price_a=one,
@@ -79,6 +81,7 @@ def market_step(
     before = state  # what a strategy may know at the step's start
     shocked = shock(ops, market, state, draw)
     here = regime_at(ops, market, shocked.regime, state.correlation_regime)
+    here = scaled(ops, market, here, state.volatility_regime)
     state, mixing = mix(ops, features, market, state, shocked.regime, draw)
     state, moved, events = move_spread(ops, market, state, here, draw)
     jumped = jump(ops, here, draw)
@@ -132,6 +135,7 @@ def market_step(
     )
     return state._replace(
         regime=switch(ops, word_regime, row(ops, state.regime, market.regimes)),
+        volatility_regime=next_volatility(ops, market, state, draw),
         correlation_regime=switch(
             ops, word_correlation, row(ops, state.correlation_regime, market.correlation_regimes)
         ),
@@ -160,6 +164,35 @@ def regime_at(ops: Ops, market: Market, regime: Any, correlation_regime: Any) ->
     chained = pick(ops, correlation_regime, [c.correlation for c in market.correlation_regimes])
     own = here.own_correlation > 0.5
     return here._replace(correlation=ops.where(own, here.correlation, chained))
+
+
+def scaled(ops: Ops, market: Market, here: Regime, volatility_regime: Any) -> Regime:
+    """The numbers of the regime in force with the slow chain's multipliers.
+
+    A log-return's drift holds -sigma^2/2, which grows with the volatility; so the drift of the
+    price is as it was.
+    """
+    if not market.volatility_regimes:
+        return here
+    m_a, m_b = (
+        pick(ops, volatility_regime, [getattr(state, name) for state in market.volatility_regimes])
+        for name in ("multiplier_a", "multiplier_b")
+    )
+    a, b = here.deviation_a, here.deviation_b
+    return here._replace(
+        drift_a=here.drift_a + 0.5 * a * a * (1.0 - m_a * m_a),
+        drift_b=here.drift_b + 0.5 * b * b * (1.0 - m_b * m_b),
+        deviation_a=a * m_a,
+        deviation_b=b * m_b,
+    )
+
+
+def next_volatility(ops: Ops, market: Market, state: MarketState, draw: Draw) -> Any:
+    """The slow volatility chain's state at the next step."""
+    if not market.volatility_regimes:
+        return state.volatility_regime
+    word = philox.words(ops, draw, philox.BLOCK_VOLATILITY)[0]
+    return switch(ops, word, row(ops, state.volatility_regime, market.volatility_regimes))
 
 
 def premium_at(ops: Ops, market: Market, here: Regime, funding_regime: Any) -> tuple[Premium, ...]:

@@ -105,6 +105,14 @@ class RegimeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class VolatilityRegimeSpec:
+    """One state of the slow chain that multiplies the volatilities of (leg a, leg b)."""
+
+    name: str
+    multiplier: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class CorrelationRegimeSpec:
     """One state of the slow chain that carries only the correlation."""
 
@@ -143,6 +151,8 @@ class MarketSpec:
     signal_noise: float = 0.0
     mark_smoothing: float = 0.0
     shocks: tuple[ShockSpec, ...] = ()
+    volatility_regimes: tuple[VolatilityRegimeSpec, ...] = ()
+    volatility_chain: ChainSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,6 +42,7 @@ from stresscube_kernels.spec import (
     ShockSpec,
     SimulationSpec,
     VenueSpec,
+    VolatilityRegimeSpec,
 )
 
 Point = Mapping[str, float | str]
@@ -89,10 +90,15 @@ def market_spec(scenario: Scenario, point: Point) -> AnyMarket:
     if market.replayed:
         return replay_spec(scenario, market)
     correlated, funded = market.correlation_regimes, market.funding_regimes
+    scaled = market.volatility_regimes
     mispriced, smoothing = market.mispriced, market.mark_smoothing
     return MarketSpec(
         regimes=tuple(_regime(regime, mispriced) for regime in market.regimes),
         chain=_chain(market.regimes, market.initial_regime),
+        volatility_regimes=tuple(
+            VolatilityRegimeSpec(state.name, state.multiplier) for state in scaled
+        ),
+        volatility_chain=_chain(scaled, market.initial_volatility_regime) if scaled else None,
         correlation_regimes=tuple(
             CorrelationRegimeSpec(state.name, state.correlation) for state in correlated
         ),
