@@ -220,6 +220,15 @@ class Regime(NamedTuple):
     start: U  # cumulative probability of starting here or before
 
 
+class VolatilityRegime(NamedTuple):
+    """One state of the slow chain that multiplies the legs' deviations."""
+
+    multiplier_a: F
+    multiplier_b: F
+    next: tuple[U, ...]
+    start: U
+
+
 class CorrelationRegime(NamedTuple):
     """One state of the correlation chain in kernel units."""
 
@@ -269,6 +278,7 @@ class Market(NamedTuple):
     """One market point in kernel units. Tuples are empty where a feature is off."""
 
     regimes: tuple[Regime, ...]
+    volatility_regimes: tuple[VolatilityRegime, ...]
     correlation_regimes: tuple[CorrelationRegime, ...]
     funding_regimes: tuple[FundingRegime, ...]
     tail_interval: F  # steps
@@ -325,6 +335,7 @@ class MarketState(NamedTuple):
     """What a path carries from step to step."""
 
     regime: F
+    volatility_regime: F
     correlation_regime: F
     funding_regime: F
     price_a: F  # over the price at time 0
@@ -381,6 +392,7 @@ class Shape(NamedTuple):
 
     features: Features = Features()
     regimes: int = 1
+    volatility_regimes: int = 0
     correlation_regimes: int = 0
     funding_regimes: int = 0
     jumps: int = 0  # 1 if any regime has joint jumps

@@ -47,6 +47,23 @@ def correlation(market: MarketSpec, regime: RegimeSpec) -> float:
     return float(np.dot(shares_of(market.correlation_chain), values))
 
 
+def usual_multiplier(market: MarketSpec) -> tuple[float, float]:
+    """The legs' multipliers in the most frequent state of the slow volatility chain."""
+    if market.volatility_chain is None:
+        return 1.0, 1.0
+    usual = int(np.argmax(shares_of(market.volatility_chain)))
+    return market.volatility_regimes[usual].multiplier
+
+
+def multiplied(market: MarketSpec) -> tuple[float, float, float]:
+    """Long-run means of m_a^2, m_a m_b and m_b^2, the slow volatility chain's multipliers."""
+    if market.volatility_chain is None:
+        return 1.0, 1.0, 1.0
+    shares = np.array(shares_of(market.volatility_chain))
+    a, b = np.array([state.multiplier for state in market.volatility_regimes]).T
+    return float(shares @ (a * a)), float(shares @ (a * b)), float(shares @ (b * b))
+
+
 def recorded_covariance(history: HistorySpec) -> tuple[float, float, float]:
     """(var_a, cov, var_b) a year of a history's returns."""
     close = np.asarray(history.close, np.float64)
@@ -62,6 +79,7 @@ def covariance(market: AnyMarket) -> tuple[float, float, float]:
     for share, regime in zip(regime_shares(market), market.regimes, strict=True):
         a, b = regime.volatility
         total += share * np.array([a * a, correlation(market, regime) * a * b, b * b])
+    total *= multiplied(market)  # the chains are independent
     return float(total[0]), float(total[1]), float(total[2])
 
 
@@ -198,7 +216,8 @@ def usual_moments(market: AnyMarket) -> tuple[tuple[float, float], float]:
         spread = math.sqrt(var_a * var_b)
         return (math.sqrt(var_a), math.sqrt(var_b)), cov / spread if spread > 0.0 else 0.0
     usual = market.regimes[int(np.argmax(regime_shares(market)))]
-    return usual.volatility, usual_correlation(market, usual)
+    a, b = (v * m for v, m in zip(usual.volatility, usual_multiplier(market), strict=True))
+    return (a, b), usual_correlation(market, usual)
 
 
 def sizing_factor(market: AnyMarket, hedge_ratio: float, assumed: float) -> float:

@@ -234,6 +234,7 @@ def market_shape(market: AnyMarket) -> contract.Shape:
             events=spikes or jumps or leg_jumps or len(market.shocks) > 0 or not built_in,
         ),
         regimes=len(regimes),
+        volatility_regimes=len(market.volatility_regimes),
         correlation_regimes=len(market.correlation_regimes),
         funding_regimes=len(market.funding_regimes) if funding else 0,
         jumps=int(jumps),

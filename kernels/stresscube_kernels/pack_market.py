@@ -48,6 +48,7 @@ def pack_market(market: AnyMarket, simulation: SimulationSpec, shape: contract.S
             _regime(regime, step, shape, nexts[k], starts[k])._replace(mispricing=components[k])
             for k, regime in enumerate(market.regimes)
         ),
+        volatility_regimes=_volatility_regimes(market, step),
         correlation_regimes=_correlation_regimes(market, step),
         funding_regimes=_funding_regimes(market, step)[: shape.funding_regimes],
         tail_interval=np.float64(max(1.0, round(market.tail_interval / step))),
@@ -85,6 +86,21 @@ def _chain(chain: ChainSpec, step: float) -> tuple[list[tuple[Any, ...]], Any]:
     nexts = cumulative(transition_matrix(chain, step))
     starts = cumulative(start_probabilities(chain)[None, :])[0]
     return [tuple(row) for row in nexts], starts
+
+
+def _volatility_regimes(market: MarketSpec, step: float) -> tuple[contract.VolatilityRegime, ...]:
+    if market.volatility_chain is None:
+        return ()
+    nexts, starts = _chain(market.volatility_chain, step)
+    return tuple(
+        contract.VolatilityRegime(
+            multiplier_a=np.float64(state.multiplier[0]),
+            multiplier_b=np.float64(state.multiplier[1]),
+            next=nexts[k],
+            start=starts[k],
+        )
+        for k, state in enumerate(market.volatility_regimes)
+    )
 
 
 def _correlation_regimes(market: MarketSpec, step: float) -> tuple[contract.CorrelationRegime, ...]:

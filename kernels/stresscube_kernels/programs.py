@@ -71,6 +71,9 @@ def market_template(shape: contract.Shape, rules: MarketRules) -> Any:
         next=(word,) * shape.regimes,
         start=word,
     )
+    scaling = contract.VolatilityRegime(
+        multiplier_a=real, multiplier_b=real, next=(word,) * shape.volatility_regimes, start=word
+    )
     slow = contract.CorrelationRegime(
         correlation=real, next=(word,) * shape.correlation_regimes, start=word
     )
@@ -79,6 +82,7 @@ def market_template(shape: contract.Shape, rules: MarketRules) -> Any:
     )
     market = contract.Market(
         regimes=(regime,) * shape.regimes,
+        volatility_regimes=(scaling,) * shape.volatility_regimes,
         correlation_regimes=(slow,) * shape.correlation_regimes,
         funding_regimes=(funding,) * shape.funding_regimes,
         tail_interval=real,

@@ -126,6 +126,14 @@ class RegimeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class VolatilityRegimeSpec:
+    """One state of the slow chain that multiplies the volatilities of (leg a, leg b)."""
+
+    name: str
+    multiplier: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class CorrelationRegimeSpec:
     """One state of the slow chain that carries only the correlation."""
 
@@ -168,6 +176,8 @@ class MarketSpec:
     shocks: tuple[ShockSpec, ...] = ()
     rules: str = "regimes"
     parameters: tuple[ParameterSpec, ...] = ()
+    volatility_regimes: tuple[VolatilityRegimeSpec, ...] = ()
+    volatility_chain: ChainSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -45,6 +45,7 @@ from stresscube_kernels.spec import (
     ShockSpec,
     SimulationSpec,
     VenueSpec,
+    VolatilityRegimeSpec,
 )
 
 Point = Mapping[str, float | str]
@@ -96,10 +97,15 @@ def market_spec(scenario: Scenario, point: Point) -> MarketSpec:
     """
     market = _market_at(scenario, point)
     correlated, funded = market.correlation_regimes, market.funding_regimes
+    scaled = market.volatility_regimes
     mispriced, smoothing = market.mispriced, market.mark_smoothing
     return MarketSpec(
         regimes=tuple(_regime(regime, mispriced) for regime in market.regimes),
         chain=_chain(market.regimes, market.initial_regime),
+        volatility_regimes=tuple(
+            VolatilityRegimeSpec(state.name, state.multiplier) for state in scaled
+        ),
+        volatility_chain=_chain(scaled, market.initial_volatility_regime) if scaled else None,
         correlation_regimes=tuple(
             CorrelationRegimeSpec(state.name, state.correlation) for state in correlated
         ),

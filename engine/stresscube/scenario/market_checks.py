@@ -55,7 +55,7 @@ def whole_steps(hours: float, at: str, step: float) -> Iterator[Problem]:
 
 def _chains(market: Market) -> Iterator[Problem]:
     """Each chain's states, and where it starts."""
-    for name in ("regimes", "correlation_regimes", "funding_regimes"):
+    for name in ("regimes", "volatility_regimes", "correlation_regimes", "funding_regimes"):
         start = f"initial_{name.removesuffix('s')}"
         states: Sequence[chains.State] = getattr(market, name)
         initial = str(getattr(market, start))

@@ -172,6 +172,21 @@ class Regime(Table):
     )
 
 
+class VolatilityRegime(Table):
+    """One state of the slow chain that multiplies the volatilities of the regimes."""
+
+    name: Annotated[str, NAME] = key(..., "Name, used in dotted keys.", "loud")
+    mean_duration: Annotated[float, Duration(off="forever")] = key(
+        math.inf, "Mean time until the state ends.", "30d", "mean duration"
+    )
+    next: Annotated[dict[str, float] | None, Shares()] = key(
+        None, "Where the chain goes from here, as for regimes.", {"still": 1.0}
+    )
+    multiplier: Annotated[tuple[float, float], Pair(Real(0, 100))] = key(
+        ..., "Multiplies each leg's volatility, whatever the regime.", [1.6, 1.8], "multiplier"
+    )
+
+
 class CorrelationRegime(Table):
     """One state of the slow chain that carries only the correlation."""
 
@@ -288,6 +303,12 @@ class Market(Table):
         "stationary",
         "initial regime",
     )
+    initial_volatility_regime: Annotated[str, NAME] = key(
+        STATIONARY,
+        "Volatility regime at time 0, likewise.",
+        "stationary",
+        "initial volatility regime",
+    )
     initial_correlation_regime: Annotated[str, NAME] = key(
         STATIONARY,
         "Correlation regime at time 0, likewise.",
@@ -318,6 +339,9 @@ class Market(Table):
     )
     regimes: Annotated[tuple[Regime, ...], Tables(Regime, 8, least=1)] = key(
         (), "Volatility regimes, 1 to 8; needed unless the source is a replay.", None
+    )
+    volatility_regimes: Annotated[tuple[VolatilityRegime, ...], Tables(VolatilityRegime, 8)] = key(
+        (), "An independent, slow chain that multiplies the volatilities, up to 8.", None
     )
     correlation_regimes: Annotated[tuple[CorrelationRegime, ...], Tables(CorrelationRegime, 8)] = (
         key((), "A second, independent chain that carries the correlation, up to 8.", None)
