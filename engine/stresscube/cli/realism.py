@@ -16,7 +16,7 @@ from stresscube.cli.scenario import load_scenario
 from stresscube.realism.compare import Fact, compare, verdict
 from stresscube.realism.recorded import Wanted, recorded
 from stresscube.runner import usable_cores
-from stresscube.scenario.expand import market_spec, simulation_spec
+from stresscube.scenario.expand import any_market, simulation_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def realism(options: RealismOptions) -> None:
             told.print(f"simulated {done} of {all_}", end="\r")
 
     found = compare(
-        market_spec(scenario, {}),
+        any_market(scenario, {}),
         simulation_spec(scenario),
         history,
         assets,
