@@ -10,7 +10,7 @@ from scipy.linalg import expm
 from scipy.stats import multivariate_t
 
 from stresscube.calibrate.design import Design, Layer, stationary
-from stresscube.calibrate.errors import inverted
+from stresscube.calibrate.errors import inverted, of
 from stresscube.calibrate.fit import extended, fit, start
 from stresscube.calibrate.likelihood import Likelihood
 from stresscube_kernels import recursions
@@ -106,3 +106,10 @@ def test_errors_are_missing_where_the_likelihood_is_flat() -> None:
     found = np.sqrt(np.diag(inverted(information, 1e-6)))
     np.testing.assert_allclose(found[[0, 2]], [0.5, 0.2], rtol=1e-12)
     assert np.isnan(found[1])
+
+
+def test_errors_of_what_never_ends_are_none() -> None:
+    """A state that lasts for ever has no duration to be unsure of; the numbers beside it have."""
+    spread = np.diag([0.04, 0.09])
+    found = of(lambda t: np.array([np.inf, 2.0 * t[0], t[1]]), np.array([1.0, 2.0]), spread)
+    np.testing.assert_allclose(found, [0.0, 0.4, 0.3], rtol=1e-6)

@@ -56,13 +56,15 @@ def inverted(information: Array, least: float) -> Array:
 
 
 def of(function: Callable[[Array], Array], theta: Array, spread: Array) -> Array:
-    """Standard errors of function(theta) [n] by the delta method."""
+    """Standard errors of function(theta) [n] by the delta method; 0 of what is infinite."""
     slopes = np.zeros((len(function(theta)), len(theta)))
     for k in range(len(theta)):
         up, down = theta.copy(), theta.copy()
         up[k] += 1e-5
         down[k] -= 1e-5
-        slopes[:, k] = (function(up) - function(down)) / 2e-5
+        high, low = function(up), function(down)
+        np.subtract(high, low, out=slopes[:, k], where=np.isfinite(high) & np.isfinite(low))
+    slopes /= 2e-5
     # a parameter without an error spoils only what it moves
     moved = np.abs(slopes) > 1e-12 * np.abs(slopes).max(axis=1, keepdims=True)
     filled = np.nan_to_num(spread)
