@@ -74,6 +74,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         (Path(sys.executable).parent / "weed").exists,
         "the SeaweedFS server, as a package",
     ),
+    "pyarrow": (lambda: importlib.util.find_spec("pyarrow") is not None, "pyarrow"),
     "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
 }
 

@@ -60,7 +60,7 @@ class Is:
     correlation: float
 
     def __call__(self, job: Job) -> bool:
-        found = job.policies[0].hedge_ratio, job.market.regimes[0].correlation
+        found = job.policies[0].hedge_ratio, job.simulated.regimes[0].correlation
         return found == (self.hedge_ratio, self.correlation)
 
 

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from stresscube.market_view import market
     from stresscube.runner import run
     from stresscube.scenario import load
+    from stresscube.scenario.recorded import tape_from
     from stresscube.store.reader import open_run as open
     from stresscube.verdict import verify
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "market", "open", "run", "verify"]
+__all__ = ["__version__", "load", "market", "open", "run", "tape_from", "verify"]
 
 _HOMES = {
     "load": ("stresscube.scenario", "load"),
     "market": ("stresscube.market_view", "market"),
     "open": ("stresscube.store.reader", "open_run"),
     "run": ("stresscube.runner", "run"),
+    "tape_from": ("stresscube.scenario.recorded", "tape_from"),
     "verify": ("stresscube.verdict", "verify"),
 }
 

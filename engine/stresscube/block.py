@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -137,7 +137,7 @@ def _simulate(
             if plan.save_paths:
                 _write_batch(means, writer, cells, first, outcomes)
             del done, outcomes
-        _estimate(means, cells, gathered, market, arrays)
+        _estimate(means, block, cells, gathered, market, arrays)
     finally:
         gathered.close()
 
@@ -164,6 +164,7 @@ def _gather(means: Means, shape: tuple[int, int, int]) -> Gathered:
 
 def _estimate(
     means: Means,
+    block: Block,
     cells: Cells,
     gathered: Gathered,
     market: NDArray[np.float64],
@@ -173,7 +174,7 @@ def _estimate(
     rows = np.flatnonzero(cells.feasible)
     size = means.shares.chunk
     returns = {"return_a": market[0], "return_b": market[1]}
-    about = context(means.plan)
+    about = replace(context(means.plan), overlap=means.plan.overlap(block))
 
     def one(index: int) -> None:
         _check(means.stop)

@@ -24,6 +24,7 @@ from stresscube.memory import Shares, default_budget, parse_size, shares, usable
 from stresscube.plan import Block, Plan, make_plan
 from stresscube.receipts import Receipt
 from stresscube.scenario import Scenario, load
+from stresscube.scenario.recorded import Tape, on_tape
 from stresscube.shards import Shard, parse_shard
 from stresscube.store.objects import Objects, Place, objects_at
 from stresscube.store.writer import CubeWriter
@@ -79,6 +80,7 @@ class Options(TypedDict, total=False):
     progress: Progress | None
     shard: str | Shard | None
     dask: str | None
+    tape: Tape | None
 
 
 @overload
@@ -100,6 +102,7 @@ def run(
     progress: Progress | None = None,
     shard: str | Shard | None = None,
     dask: str | None = None,
+    tape: Tape | None = None,
 ) -> Place:
     """Run a scenario, or go on with its run, and return where it lies.
 
@@ -111,7 +114,8 @@ def run(
     code that the scenario names may run; it may then do whatever this process may. shard: "3/8"
     runs the third of eight parts, which any machine may take; the folder is complete when all are
     done. dask: the address of a Dask scheduler, on whose workers blocks are computed, or "local"
-    to start a cluster here; threads and memory are then each worker's.
+    to start a cluster here; threads and memory are then each worker's. tape: recorded data in
+    place of the scenario's market (`stresscube.tape_from`).
 
     Raises ScenarioError for code that may not run or cannot, RunError if the folder holds another
     run or cannot be written, StoreError if a bucket refuses or does not answer, Interrupted when
@@ -120,6 +124,8 @@ def run(
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
+    if tape is not None:
+        scenario = on_tape(scenario, tape)
     chosen = choose(backend) if dask in (None, LOCAL) else elsewhere(backend)
     plan = make_plan(scenario, chosen, trust=trust)
     how = Cluster(dask, threads, memory) if dask else means_of(plan, chosen, threads, memory)

@@ -93,6 +93,8 @@ class NumpyOps:
         self.dtype = np.dtype(dtype)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        if isinstance(yes, float) and isinstance(no, float):
+            yes = self.dtype.type(yes)  # of two Python numbers numpy would make float64
         # overloads on Any are ambiguous to the type checker
         return np.where(condition, yes, no)  # pyright: ignore[reportUnknownVariableType]
 

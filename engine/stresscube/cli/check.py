@@ -21,8 +21,11 @@ from stresscube.cli.scenario import load_scenario
 from stresscube.memory import Shares, default_budget, parse_size, shares
 from stresscube.plan import Plan, make_plan
 from stresscube.runner import usable_cores
+from stresscube.scenario.recorded import described, recorded
 from stresscube.store.layout import groups
 from stresscube.text import count, data_size, label, plural, time_span
+from stresscube_kernels.pack_replay import stride_steps, window_count
+from stresscube_kernels.spec import ReplaySpec
 
 MEASURING = 0.5
 """Seconds that the short run should take."""
@@ -52,8 +55,9 @@ def check(
         out.print(_axes_table(plan, out))
         out.print()
     share = shares(plan, chosen, budget, cores)
-    _print_facts(_sizes(plan, share, budget), out)
+    _print_facts(_data(plan) | _sizes(plan, share, budget), out)
     _print_facts({"time": _time(plan, chosen, share, cores)}, out)
+    _print_notes(plan, out)
 
 
 def _axes_table(plan: Plan, out: Console) -> Table:
@@ -79,6 +83,33 @@ def _shortened(words: Sequence[str], width: int) -> str:
     if len(whole) <= 2 * width or len(words) < 6:
         return whole
     return ", ".join([*words[:3], "...", words[-1]])
+
+
+def _data(plan: Plan) -> dict[str, str]:
+    """Return what a replay is cut from, and how, in words."""
+    if not plan.scenario.market.replayed:
+        return {}
+    market = plan.market(plan.blocks[0])
+    assert isinstance(market, ReplaySpec)
+    if market.method == "bootstrap":
+        cut = f"blocks of {_hours(market.block_length * HOURS)} on average"
+    else:
+        stride = _hours(stride_steps(market, plan.simulation) * plan.simulation.step * HOURS)
+        windows = window_count(market, plan.simulation)
+        cut = f"{plural(windows, 'window')}, each {stride} after the other"
+        if (shared := plan.overlap(plan.blocks[0])) > 1.0:
+            cut += f"; they overlap, so errors are {math.sqrt(shared):.3g} times wider"
+    return {"data": described(recorded(plan.scenario)), "cut": cut}
+
+
+def _print_notes(plan: Plan, out: Console) -> None:
+    """Print what was found in recorded data."""
+    notes = recorded(plan.scenario).tape.notes if plan.scenario.market.replayed else ()
+    if notes:
+        out.print()
+        out.print("[bold]found in the data[/]:")
+    for note in notes:
+        out.print(f"  {escape(note)}", soft_wrap=True)
 
 
 def _sizes(plan: Plan, share: Shares, budget: int) -> dict[str, str]:

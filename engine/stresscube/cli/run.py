@@ -114,6 +114,8 @@ def _report_part(folder: Place, teller: Meter, shard: str) -> bool:
 def _report(folder: Place, backend: str) -> None:
     out = console()
     summary = open_summary(folder)
+    if "data" in summary.attrs:
+        out.print(escape(_what_was_read(summary)), soft_wrap=True)
     if backend == "auto":
         taken, reason = automatic()
         out.print(f"[dim]backend {taken.name}: {escape(reason)}[/]", soft_wrap=True)
@@ -134,6 +136,13 @@ def _what_was_done(folder: Place, teller: Meter) -> str:
     speed = count(teller.done / teller.seconds) if teller.seconds else "?"
     work = f"{count(teller.done)} policy-steps in {time_span(teller.seconds)}"
     return f"{folder}: {cells}, {work} ({speed}/s)"
+
+
+def _what_was_read(summary: xr.Dataset) -> str:
+    """Say what a replay was cut from, and where its oddities are listed."""
+    notes = len(summary.attrs["data_notes"])
+    listed = f"; {plural(notes, 'note')} on it: stresscube check" if notes else ""
+    return f"data: {summary.attrs['data']}{listed}"
 
 
 def _suggest(folder: Place, summary: xr.Dataset, out: Console) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stresscube.scenario import probe, user_code
 from stresscube.scenario.code import Code, Parameters
-from stresscube.scenario.expand import market_spec, policy_spec, simulation_spec
+from stresscube.scenario.expand import any_market, policy_spec, simulation_spec
 from stresscube.scenario.faults import ABSENT, Fault, ScenarioError
 from stresscube.scenario.policy import Scenario
 from stresscube.scenario.trust import named
@@ -167,7 +167,7 @@ def _shape(scenario: Scenario) -> Shape:
             "policy": scenario.policy.model_copy(update=plain),
         }
     )
-    shape = shape_of(market_spec(bare, {}), [policy_spec(bare, {})], simulation_spec(bare))
+    shape = shape_of(any_market(bare, {}), [policy_spec(bare, {})], simulation_spec(bare))
     delayed = any(venue.latency > 0.0 for venue in scenario.venues)
     return shape._replace(features=shape.features._replace(latency=delayed))
 
