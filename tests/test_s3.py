@@ -226,8 +226,8 @@ def test_no_credentials_are_said_to_be_missing(
 def test_a_server_that_stays_silent_ends_a_run_in_one_sentence(
     proxy: Proxy, bucket: str, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stresscube.store.s3.PATIENCE", timedelta(seconds=1))
-    monkeypatch.setattr("stresscube.store.s3.FIRST", timedelta(seconds=1))
+    monkeypatch.setattr("stresscube.store.s3.PATIENCE", timedelta(seconds=0.3))
+    monkeypatch.setattr("stresscube.store.s3.FIRST", timedelta(seconds=0.3))
     place, receipts = f"{bucket}/small", 0
 
     def script(method: str, path: str) -> Fault | None:
