@@ -139,7 +139,7 @@ class FakeBackend:
     def simulating(self, threads: int) -> int:
         return threads
 
-    def thread_bytes(self, policies: int, width: int) -> int:
+    def thread_bytes(self, code: Shape, policies: int, width: int) -> int:
         return 0
 
     def workers(self) -> tuple[FakeBackend, ...]:

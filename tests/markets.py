@@ -111,6 +111,15 @@ def compiled(
     return outcomes
 
 
+COUNTS = ("liquidation_step", "recovered", "rebalances", "trades", "wins", "under_water")
+IN_REGIMES = ("lived", "liquidated", "deepest")
+
+
+def is_count(name: str) -> bool:
+    """Whether an outcome is a count or a flag: exact unless a threshold falls the other way."""
+    return name in COUNTS or (name.startswith("regimes_") and name.split("_")[-1] in IN_REGIMES)
+
+
 def of(outcomes: NDArray[Any], name: str) -> NDArray[Any]:
     """One outcome, [policies, paths]."""
     return outcomes[Outcome._fields.index(name)]

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from stresscube.metrics import Context
-from stresscube_kernels.contract import Outcome
+from stresscube_kernels.contract import Features, Shape
+from stresscube_kernels.rules import outcome_fields
 
 FloatArray = NDArray[np.float64]
 Outcomes = dict[str, NDArray[np.floating[Any]]]
 STEP = 1.0 / 8760.0
 STEPS = 168
-CONTEXT = Context(horizon=STEP * STEPS, step=STEP, steps=STEPS)
+FIELDS = outcome_fields(Shape(features=Features(by_regime=True), regimes=2))
+CONTEXT = Context(horizon=STEP * STEPS, step=STEP, steps=STEPS, regimes=("calm", "stress"))
 """A week of hourly steps."""
 
 
@@ -48,7 +50,7 @@ def draw(
     trades = np.where(gone, 1.0 + np.floor(step / 12.0), STEPS / 12.0)
     returns = _trade_returns(rng, trades, equity - 1.0)
     fees = 0.0006 * trades * (1.0 + 0.1 * own[2])
-    outcome = dict.fromkeys(Outcome._fields, np.zeros((policies, paths)))
+    outcome = dict.fromkeys(FIELDS, np.zeros((policies, paths)))
     outcome |= {
         "final_equity": equity,
         "max_drawdown": 0.04 * np.abs(y) + 0.01 * rng.random((policies, paths)),
@@ -74,8 +76,29 @@ def draw(
     for k in (1, 2, 3, 4):
         power = power * returns
         outcome[f"trade_sum_{k}"] = power.sum(axis=-1)
+    outcome |= _by_regime(rng, outcome)
     market = {"return_a": leg_a, "return_b": leg_b}
-    return {name: np.asarray(outcome[name], dtype=dtype) for name in Outcome._fields}, market
+    return {name: np.asarray(outcome[name], dtype=dtype) for name in FIELDS}, market
+
+
+def _by_regime(rng: np.random.Generator, outcome: dict[str, Any]) -> dict[str, Any]:
+    """Books of two regimes; the second has a third of the time and most of the deaths."""
+    step, gain = outcome["liquidation_step"], outcome["final_equity"] - 1.0
+    lived = np.where(step > 0.0, step, STEPS)
+    stress = np.floor(lived * rng.beta(2.0, 4.0, size=lived.shape))
+    part = gain * (0.4 + 0.2 * rng.standard_normal(gain.shape))
+    died, deepest = (rng.random(gain.shape) < share for share in (0.8, 0.6))
+    dead = 1.0 * (step > 0.0)
+    return {
+        "regimes_0_gain": gain - part,
+        "regimes_0_lived": lived - stress,
+        "regimes_0_liquidated": dead * ~died,
+        "regimes_0_deepest": 1.0 * ~deepest,
+        "regimes_1_gain": part,
+        "regimes_1_lived": stress,
+        "regimes_1_liquidated": dead * died,
+        "regimes_1_deepest": 1.0 * deepest,
+    }
 
 
 def _trade_returns(rng: np.random.Generator, trades: FloatArray, total: FloatArray) -> FloatArray:

@@ -77,7 +77,7 @@ def test_the_same_bits_on_the_card_and_through_the_host(
     whole = summary(tmp_path / "whole", "cuda")
     backend = choose("cuda")
     plan = make_plan(scenario(300, False, *SMALL), backend)
-    chunk = 3 * memory.FIELDS * 300 * 8
+    chunk = 3 * len(plan.outcomes) * 300 * 8
     monkeypatch.setattr(memory, "DEVICE_CHUNK", 3 * 300)
     monkeypatch.setattr(cuda, "staged_bytes", lambda *_: 0)
     for most in (0, chunk + memory.SUMMARY_COLUMNS * 8 * 3 * 300):

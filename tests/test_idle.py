@@ -157,7 +157,7 @@ def eventful_example(precision: str, seed: int) -> Job:
         shocks=(ShockSpec(100 * step, 5 * step, (-0.1, -0.15)),),
     )
     policies = tuple(watchful(k, spec) for k, spec in enumerate(plain.policies))
-    return Job(market, policies, plain.simulation)
+    return Job(market, policies, dataclasses.replace(plain.simulation, by_regime=True))
 
 
 def isolated_example(precision: str, seed: int) -> Job:

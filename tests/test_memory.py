@@ -102,4 +102,4 @@ def test_what_a_thread_takes_is_not_underestimated(precision: str) -> None:
     job = plan.job(plan.blocks[0])
     width = 8 if precision == "float64" else 4
     taken = cpu.prepare(job, threads=1).scratch_bytes()
-    assert taken <= CpuBackend().thread_bytes(len(job.policies), width)
+    assert taken <= CpuBackend().thread_bytes(plan.code(plan.blocks[0]), len(job.policies), width)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from metrics_samples import CONTEXT, draw
-from stresscube.metrics import METRICS, paired_error, summarise
+from stresscube.metrics import metrics_of, paired_error, summarise
 
 RUNS = 1000
 PATHS = 2000
@@ -22,7 +22,7 @@ LIQUIDATIONS = (0.1, 0.7)
 """Two policies: few liquidations, and enough for a median time."""
 NOT_NORMAL = {"sharpe_probabilistic", "trade_sharpe_probabilistic"}
 """Phi of an estimate is not spread as its linearisation says; tested with the Sharpe ratios."""
-NAMES = tuple(m.name for m in METRICS if m.error and m.name not in NOT_NORMAL)
+NAMES = tuple(m.name for m in metrics_of(CONTEXT) if m.error and m.name not in NOT_NORMAL)
 Results = dict[str, NDArray[Any]]
 
 
@@ -63,7 +63,7 @@ def test_spread_over_independent_runs_is_the_claimed_error(name: str) -> None:
     assert spread[~constant] / claimed[~constant] == pytest.approx(1.0, abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", [m.name for m in METRICS if m.batches])
+@pytest.mark.parametrize("name", [m.name for m in metrics_of(CONTEXT) if m.batches])
 def test_batches_give_the_same_error(name: str) -> None:
     """Mean square error from 32 batch means against the claimed one, over 200 runs.
 
@@ -104,7 +104,7 @@ def test_errors_agree_with_resampling_paths() -> None:
     resampled = rng.integers(0, PATHS, size=(600, PATHS))
     replicas = {name: column[0][resampled] for name, column in outcomes.items()}
     one, many = summarise(outcomes, market, CONTEXT), summarise(replicas, market, CONTEXT)
-    for metric in METRICS:
+    for metric in metrics_of(CONTEXT):
         if not metric.batches or metric.name in {"pnl_beta", "survival"}:
             continue  # the legs' returns are not resampled with the rows
         spread = many[metric.name].std(axis=0, ddof=1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from metrics_samples import CONTEXT, STEP, STEPS, draw
-from stresscube.metrics import METRICS, Context, summarise
+from stresscube.metrics import Context, metrics_of, summarise
 from stresscube.metrics.context import HOURS
 
 FloatArray = NDArray[np.float64]
@@ -122,6 +122,16 @@ def mean_of(name: str) -> Callable[[Case], float]:
     return lambda c: float(np.mean(c.outcome[name]))
 
 
+def by_regime(of_one: Callable[[Case, Any], Any]) -> Callable[[Case], Any]:
+    """of_one: of a case and a function that gives a field of one regime's book."""
+
+    def of_both(c: Case) -> Any:
+        books = [lambda field, k=k: c.outcome[f"regimes_{k}_{field}"] for k in (0, 1)]
+        return [of_one(c, of) for of in books]
+
+    return of_both
+
+
 def lived(c: Case) -> float:
     return float(np.where(c.gone, c.liquidation_step, STEPS).sum()) * STEP * 365
 
@@ -177,6 +187,18 @@ REFERENCES: dict[str, Callable[[Case], Any]] = {
     "pnl_a_mean": mean_of("pnl_a"),
     "pnl_b_mean": mean_of("pnl_b"),
     "pnl_mispricing_mean": mean_of("pnl_mispricing"),
+    "regime_gain_mean": by_regime(lambda c, of: of("gain").mean()),
+    "regime_gain_quantile": by_regime(
+        lambda c, of: stats.mstats.mquantiles(of("gain"), CONTEXT.quantiles, 1, 1)
+    ),
+    "regime_gain_per_year": by_regime(lambda c, of: of("gain").sum() / (of("lived").sum() * STEP)),
+    "regime_time": by_regime(lambda c, of: np.mean(of("lived") / STEPS)),
+    "regime_liquidation_probability": by_regime(lambda c, of: np.mean(of("liquidated") > 0)),
+    "regime_liquidation_rate": by_regime(
+        lambda c, of: np.count_nonzero(of("liquidated")) / (of("lived").sum() * STEP)
+    ),
+    "regime_drawdown_probability": by_regime(lambda c, of: np.mean(of("deepest") > 0)),
+    "regime_drawdown_mean": by_regime(lambda c, of: c.max_drawdown[of("deepest") > 0].mean()),
     "pnl_beta": lambda c: [stats.linregress(leg, c.returns).slope for leg in c.legs],
     "liquidations": lambda c: c.gone.sum(),
     "few_events": lambda c: c.gone.sum() < 10,
@@ -185,7 +207,7 @@ REFERENCES: dict[str, Callable[[Case], Any]] = {
 
 
 def test_every_metric_has_a_reference() -> None:
-    assert set(REFERENCES) == {metric.name for metric in METRICS}
+    assert set(REFERENCES) == {metric.name for metric in metrics_of(CONTEXT)}
 
 
 @pytest.mark.parametrize("name", list(REFERENCES))

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from markets import FULL, PLAIN, compiled, random_job
+from markets import FULL, PLAIN, compiled, is_count, random_job
 from stresscube_kernels import cpu, oracle
 from stresscube_kernels.compiled import Kernels, numba_kernels, twin_kernels
-from stresscube_kernels.contract import MarketState, Outcome, Shape, Tick
+from stresscube_kernels.contract import MarketState, Shape, Tick
 from stresscube_kernels.cpu import LANES, lanes, split, unlaned
 from stresscube_kernels.pack import (
     effective_leverage,
@@ -24,7 +24,7 @@ from stresscube_kernels.pack import (
     seed_words,
 )
 from stresscube_kernels.pack_market import pack_market
-from stresscube_kernels.rules import rules_of
+from stresscube_kernels.rules import outcome_fields, rules_of
 from stresscube_kernels.spec import Job
 from stresscube_kernels.tree import names, values
 
@@ -36,8 +36,6 @@ COMPILERS: dict[str, Callable[[Shape, str], Kernels]] = {
 TWIN: Any = pytest.param("twin", marks=pytest.mark.needs("compiler"))
 BACKENDS: Sequence[Any] = ["numba", TWIN]
 SHAPES = {"all features": FULL, "no features": PLAIN}
-# Counts and flags: exact unless a threshold falls the other way.
-COUNTS = ("liquidation_step", "recovered", "rebalances", "trades", "wins", "under_water")
 
 
 def example(shape: Shape, precision: str) -> Job:
@@ -79,12 +77,12 @@ def compiled_policies(job: Job, shape: Shape, kernels: Kernels, tape: NDArray[An
     accounts = poisoned(
         len(tape), len(policies), len(names(rules_of(shape).account)) * LANES, dtype=dtype
     )
-    outcomes = poisoned(len(tape), len(policies), len(Outcome._fields) * LANES, dtype=dtype)
+    outcomes = poisoned(len(tape), len(policies), len(outcome_fields(shape)) * LANES, dtype=dtype)
     tape = np.ascontiguousarray(tape, dtype)
     kernels.policy_open(policies, accounts)
     kernels.policy_run(tape, 0, STEPS, policies, accounts)
     kernels.policy_close(tape, STEPS - 1, policies, accounts, outcomes)
-    return unlaned(outcomes, len(Outcome._fields))[:, : len(job.policies)]
+    return unlaned(outcomes, len(outcome_fields(shape)))[:, : len(job.policies)]
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
@@ -127,8 +125,8 @@ def test_float64_outcomes_to_rounding(backend: str, shape: Shape) -> None:
     assert np.isfinite(found).all()
     size = 1.0 + gross(job)
     bound = 40 * STEPS * np.finfo(np.float64).eps / 2
-    for k, name in enumerate(Outcome._fields):
-        if name in COUNTS:
+    for k, name in enumerate(outcome_fields(shape)):
+        if is_count(name):
             assert np.array_equal(found[k], exact[k]), name
         else:
             assert np.all(np.abs(found[k] - exact[k]) <= bound * (np.abs(exact[k]) + size)), name

@@ -20,9 +20,10 @@ import xarray as xr
 import stresscube as sc
 from fakes import FakeBackend, scenario
 from stresscube.errors import RunError, StresscubeError
-from stresscube.plan import FIELDS, Block, Plan
+from stresscube.plan import Block, Plan
 from stresscube.runner import run
 from stresscube.store.layout import ROOT
+from stresscube_kernels.contract import Outcome
 
 HERE = Path(__file__).parent
 
@@ -162,7 +163,8 @@ def test_spilling_is_what_the_small_memory_does(
 
     monkeypatch.setattr(block, "Spilled", Seen)
     run(scenario(20_000), tmp_path / "b", backend=FakeBackend(block_policies=18), memory="50MiB")
-    assert used == [(FIELDS, 18, 20_000), (FIELDS, 12, 20_000)] * 2
+    fields = len(Outcome._fields)
+    assert used == [(fields, 18, 20_000), (fields, 12, 20_000)] * 2
 
 
 def test_too_little_memory_names_what_would_do(tmp_path: Path) -> None:

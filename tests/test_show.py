@@ -10,7 +10,8 @@ import xarray as xr
 
 import cubes
 from stresscube.errors import StresscubeError
-from stresscube.show import rank
+from stresscube.metrics import VARIABLES
+from stresscube.show import less_is_better, rank
 from stresscube.text import count, error_digits, label, suggest, time_span, uncertain
 from stresscube.where import parse_where, select
 
@@ -194,6 +195,19 @@ def test_values_are_found_as_numbers_words_and_durations() -> None:
 )
 def test_digits_follow_the_error(value: float, error: float, text: tuple[str, str]) -> None:
     assert uncertain(value, error) == text
+
+
+@pytest.mark.parametrize(
+    ("metric", "less"),
+    [
+        ("sharpe", False), ("max_drawdown_mean", True), ("liquidation_time_median", False),
+        ("regime_liquidation_rate", True), ("regime_drawdown_mean", True),
+        ("regime_gain_mean", False), ("regime_liquidation_probability", True),
+    ],
+)  # fmt: skip
+def test_which_way_a_metric_is_good(metric: str, less: bool) -> None:
+    assert metric in {variable.name for variable in VARIABLES}
+    assert less_is_better(metric) is less
 
 
 def test_small_texts() -> None:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from markets import FULL, HOUR, compiled, of, random_job
+from markets import FULL, HOUR, compiled, is_count, of, random_job
 from stresscube_kernels import oracle, pack
 from stresscube_kernels.compiled import Kernels, numba_kernels, twin_kernels
-from stresscube_kernels.contract import Outcome, Tick
+from stresscube_kernels.contract import Tick
 from stresscube_kernels.pack import effective_leverage, feasible, pack_policies
+from stresscube_kernels.rules import outcome_fields
 from stresscube_kernels.spec import (
     ChainSpec,
     FundingRegimeSpec,
@@ -35,7 +36,6 @@ TWIN: Any = pytest.param("twin", marks=pytest.mark.needs("compiler"))
 BACKENDS: Sequence[Any] = ["numba", TWIN]
 MODES = {"cross": WHOLE, "isolated": ISOLATED}
 SEEDS = range(6)
-COUNTS = ("liquidation_step", "recovered", "rebalances", "trades", "wins", "under_water")
 
 
 @pytest.fixture(params=list(MODES))
@@ -124,8 +124,8 @@ def test_float64_outcomes(mode: str, backend: str) -> None:
         job = example(mode, seed, "float64")
         theirs, ours = exact(mode, seed, "float64"), found(mode, backend, job)
         size = 1.0 + np.array([effective_leverage(policy) for policy in job.policies])[:, None]
-        for k, name in enumerate(Outcome._fields):
-            if name in COUNTS:
+        for k, name in enumerate(outcome_fields(MODES[mode])):
+            if is_count(name):
                 assert np.array_equal(ours[k], theirs[k]), (seed, name)
             else:
                 error = np.abs(ours[k] - theirs[k]) / (np.abs(theirs[k]) + size)
@@ -219,7 +219,7 @@ def test_neutral_numbers_in_the_code_of_every_feature(precision: str) -> None:
         tape, _ = oracle.simulate(made, 0, 32, precision, shape)
         packed = pack_policies(made.policies, made.simulation, shape)
         outcomes.append(oracle.run_policies(tape, packed, shape, precision))
-    assert np.array_equal(outcomes[0], outcomes[1])
+    assert np.array_equal(outcomes[0], outcomes[1][: len(outcomes[0])])  # without the books
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
@@ -235,7 +235,7 @@ def test_a_single_leg_is_margined_alike_in_both_modes(precision: str) -> None:
         for shape in MODES.values()
     ]
     assert of(outcomes[0], "liquidation_step").max() > 0
-    assert np.array_equal(outcomes[0], outcomes[1])
+    assert np.array_equal(outcomes[0], outcomes[1][: len(outcomes[0])])  # without the books
 
 
 def test_one_code_for_several_markets() -> None:

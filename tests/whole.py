@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from markets import HOUR, driftless, slow_states, two_state, venue
 from stresscube_kernels import oracle, pack, ticks
-from stresscube_kernels.contract import Features, MarketState, Outcome, Shape, Tick
+from stresscube_kernels.contract import Features, MarketState, Shape, Tick
 from stresscube_kernels.pack import pack_policies
+from stresscube_kernels.rules import outcome_fields
 from stresscube_kernels.spec import (
     NEVER,
     ChainSpec,
@@ -95,8 +96,9 @@ def settle(
     shape = pack.job_shape(Job(alone(calm()), (spec,), run))
     shape = shape._replace(features=shape.features._replace(**features))
     outcomes = oracle.run_policies(tape, pack_policies((spec,), run, shape), shape)
-    assert outcomes.shape == (len(Outcome._fields), 1, 1)
-    return dict(zip(Outcome._fields, outcomes[:, 0, 0].tolist(), strict=True))
+    fields = outcome_fields(shape)
+    assert outcomes.shape == (len(fields), 1, 1)
+    return dict(zip(fields, outcomes[:, 0, 0].tolist(), strict=True))
 
 
 def event(*, due: bool = False, jumped: bool = False) -> float:
@@ -220,7 +222,9 @@ def random_full_job(rng: np.random.Generator, **run: Any) -> Job:
     market = random_full_market(rng, step)
     venues = tuple(random_full_venue(rng, name, step, mode) for name in ("v0", "v1"))
     made = tuple(random_full_policy(rng, venues, step) for _ in range(policies))
-    return Job(market, made, SimulationSpec(steps, step, int(rng.integers(2**63)), **run))
+    return Job(
+        market, made, SimulationSpec(steps, step, int(rng.integers(2**63)), by_regime=True, **run)
+    )
 
 
 def free(**rest: Any) -> VenueSpec:

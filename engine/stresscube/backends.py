@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from stresscube.errors import StresscubeError
 from stresscube_kernels import cards
-from stresscube_kernels.contract import Account, Outcome, Shape, Tick
+from stresscube_kernels.contract import Shape, Tick
+from stresscube_kernels.rules import outcome_fields, rules_of
 from stresscube_kernels.spec import Job
+from stresscube_kernels.tree import names
 
 NAMES = ("auto", "cpu", "cuda")
 LANES = 64
@@ -28,7 +30,7 @@ STEPS_AT_ONCE = 1024
 class Simulated(Protocol):
     """What one batch of paths gave.
 
-    per_policy: [Outcome field, policy, path], in the run's precision.
+    per_policy: [outcome field, policy, path], in the run's precision.
     market: [2, path], whole-path simple returns of legs a and b.
     """
 
@@ -84,8 +86,8 @@ class Backend(Protocol):
         """Return how many of so many threads simulate at the same time."""
         ...
 
-    def thread_bytes(self, policies: int, width: int) -> int:
-        """Return about what a thread allocates, for numbers of `width` bytes."""
+    def thread_bytes(self, code: Shape, policies: int, width: int) -> int:
+        """Return about what a thread of such code allocates, for numbers of `width` bytes."""
         ...
 
     def workers(self) -> tuple[Backend, ...]:
@@ -127,9 +129,9 @@ class CpuBackend:
         """All of them."""
         return threads
 
-    def thread_bytes(self, policies: int, width: int) -> int:
+    def thread_bytes(self, code: Shape, policies: int, width: int) -> int:
         """A group of paths: their tape, and accounts and outcomes (twice) of all policies."""
-        account = len(Account._fields) + 2 * len(Outcome._fields)
+        account = len(names(rules_of(code).account)) + 2 * len(outcome_fields(code))
         padded = -(-policies // LANES) * LANES
         return LANES * width * (STEPS_AT_ONCE * len(Tick._fields) + padded * account)
 
@@ -177,11 +179,11 @@ class CudaBackend:
         """One: it feeds a card."""
         return 1
 
-    def thread_bytes(self, policies: int, width: int) -> int:
+    def thread_bytes(self, code: Shape, policies: int, width: int) -> int:
         """A batch that comes from the card, before it has its place."""
         from stresscube_kernels import cuda
 
-        return cuda.staged_bytes(policies, width)
+        return cuda.staged_bytes(len(outcome_fields(code)), policies, width)
 
     def workers(self) -> tuple[Backend, ...]:
         """Every card."""

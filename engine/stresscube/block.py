@@ -16,14 +16,13 @@ from stresscube.backends import Backend, Prepared, Simulated
 from stresscube.cells import Cells
 from stresscube.interrupts import Stop
 from stresscube.memory import Shares
-from stresscube.metrics import VARIABLES, summarise, to_host
-from stresscube.plan import FIELDS, Block, Plan
+from stresscube.metrics import summarise, to_host
+from stresscube.plan import Block, Plan
 from stresscube.receipts import Receipt
 from stresscube.spill import Gathered, InMemory, Spilled
 from stresscube.store.layout import DAYS, PATH_OUTCOMES, context
 from stresscube.store.objects import Objects
 from stresscube.store.writer import BlockWriter, CubeWriter
-from stresscube_kernels.contract import Outcome
 
 
 class Stopped(Exception):
@@ -73,7 +72,9 @@ def compute(means: Means, block: Block) -> Computed:
             _simulate(means, block, cells, writer, arrays)
     elif plan.save_paths:
         for first, paths in batches(plan.paths, plan.chunk_paths):
-            _write_paths(means, writer, cells, first, np.empty((FIELDS, 0, paths), np.float32))
+            _write_paths(
+                means, writer, cells, first, np.empty((len(plan.outcomes), 0, paths), np.float32)
+            )
     _check(means.stop)
     return Computed(block, writer, arrays, policies, begun)
 
@@ -124,13 +125,13 @@ def _simulate(
             on_device=means.shares.on_device,
         )
     policies = int(cells.feasible.sum())
-    gathered = _gather(means, (FIELDS, policies, plan.paths))
+    gathered = _gather(means, (len(plan.outcomes), policies, plan.paths))
     market = np.empty((2, plan.paths), dtype=np.float64)
     try:
         for first, paths in batches(plan.paths, means.shares.batch):
             done = _batch(means, prepared, first, paths)
             outcomes = done.per_policy
-            _expect(outcomes.shape, (FIELDS, policies, paths))
+            _expect(outcomes.shape, (len(plan.outcomes), policies, paths))
             gathered.put(first, outcomes)
             market[:, first : first + paths] = to_host(done.market)
             if plan.save_paths:
@@ -178,11 +179,11 @@ def _estimate(
         _check(means.stop)
         values = gathered.chunk(index)
         values = means.backend.bring(values) if means.shares.bring else values
-        outcomes = {name: values[at] for at, name in enumerate(Outcome._fields)}
+        outcomes = {name: values[at] for at, name in enumerate(means.plan.outcomes)}
         into = rows[index * size : (index + 1) * size]
         found = cast("dict[str, NDArray[Any]]", summarise(outcomes, returns, about))
-        for variable in VARIABLES:
-            arrays[variable.name][into] = found[variable.name]
+        for name, values in found.items():
+            arrays[name][into] = values
 
     chunks = range(-(-rows.size // size))
     if means.shares.workers == 1 or len(chunks) == 1:
@@ -222,7 +223,7 @@ def _write_paths(
     dtype = np.dtype(means.plan.simulation.precision)
     for it in PATH_OUTCOMES:
         values = np.full((len(cells.specs), outcomes.shape[2]), np.nan, dtype=dtype)
-        found = outcomes[Outcome._fields.index(it.field)]
+        found = outcomes[means.plan.outcomes.index(it.field)]
         if it.name == "liquidation_time":
             found = np.where(found > 0, found * (means.plan.simulation.step * DAYS), np.nan)
         values[cells.feasible] = found

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stresscube.backends import Backend
 from stresscube.errors import StresscubeError
-from stresscube.plan import FIELDS, PATH_STEP, Plan
+from stresscube.plan import PATH_STEP, Plan
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
           "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}  # fmt: skip
@@ -142,14 +142,15 @@ class _Needs:
 
 def _needs(plan: Plan, backend: Backend) -> _Needs:
     width = 8 if plan.simulation.precision == "float64" else 4
-    policies = min(plan.chunk_policies, plan.block_policies)
+    policies, fields = min(plan.chunk_policies, plan.block_policies), len(plan.outcomes)
+    threads = (backend.thread_bytes(code, plan.block_policies, width) for code in plan.codes)
     return _Needs(
         fixed=RESERVE + 2 * 8 * plan.paths,
-        column=FIELDS * plan.block_policies * width,
+        column=fields * plan.block_policies * width,
         # Beside a batch: one chunk of its policies going to the file, one outcome to a store.
         copies=1.0 + min(1.0, (policies + 2.0) / plan.block_policies),
-        thread=backend.thread_bytes(plan.block_policies, width),
-        worker=policies * plan.paths * (FIELDS * width + SUMMARY_COLUMNS * 8),
+        thread=max(threads, default=0),
+        worker=policies * plan.paths * (fields * width + SUMMARY_COLUMNS * 8),
         unit=min(plan.chunk_paths if plan.save_paths else PATH_STEP, plan.paths),
     )
 

@@ -23,10 +23,10 @@ from stresscube.metrics import VARIABLES
 from stresscube.scenario import Fault, Scenario, ScenarioError
 from stresscube.scenario.expand import Axis, axes, market_spec, simulation_spec
 from stresscube.scenario.trust import trusted
-from stresscube_kernels.contract import Outcome, Shape
+from stresscube_kernels.contract import Features, Outcome, Shape
+from stresscube_kernels.rules import outcome_fields
 from stresscube_kernels.spec import Job, MarketSpec, SimulationSpec
 
-FIELDS = len(Outcome._fields)
 FORMAT = 1
 """Version of plan.json, receipts and cube layout."""
 
@@ -124,6 +124,21 @@ class Plan:
     def policies(self) -> int:
         """Policies at each market point."""
         return self.cells // self.market_points
+
+    @property
+    def regimes(self) -> tuple[str, ...]:
+        """The regimes that metrics are kept by; none where that was not asked for."""
+        return _regimes(self.scenario)
+
+    @cached_property
+    def outcomes(self) -> tuple[str, ...]:
+        """What a policy leaves on a path, number by number."""
+        return _outcomes(self.scenario)
+
+    @property
+    def codes(self) -> tuple[Shape, ...]:
+        """The code of all blocks."""
+        return tuple(self._codes.values())
 
     @property
     def save_paths(self) -> bool:
@@ -255,7 +270,7 @@ def make_plan(scenario: Scenario, backend: str | Backend = "auto", *, trust: boo
     found = axes(scenario)
     _named_apart(scenario, found)
     paths = int(scenario.simulation.paths)
-    fitting = max(FEWEST_POLICIES, BLOCK_VALUES // (FIELDS * paths))
+    fitting = max(FEWEST_POLICIES, BLOCK_VALUES // (len(_outcomes(scenario)) * paths))
     limit = min(chosen.block_policies, fitting)
     single = [axis for axis in found if axis.kind == "market" or _mixes_modes(scenario, axis)]
     policy_sizes = [len(axis.values) for axis in found[len(single) :]]
@@ -273,6 +288,17 @@ def make_plan(scenario: Scenario, backend: str | Backend = "auto", *, trust: boo
 def block_name(index: int) -> str:
     """Return the name of a block, from its place in the run."""
     return f"{index:06d}"
+
+
+def _regimes(scenario: Scenario) -> tuple[str, ...]:
+    found = scenario.market.regimes if scenario.simulation.by_regime else ()
+    return tuple(regime.name for regime in found)
+
+
+def _outcomes(scenario: Scenario) -> tuple[str, ...]:
+    count = len(_regimes(scenario))
+    features = Features(by_regime=count > 0)
+    return outcome_fields(Shape(features=features, regimes=max(1, count)))
 
 
 def divide(sizes: Sequence[int], limit: int) -> tuple[int, ...]:

@@ -26,12 +26,14 @@ LIQUIDATION = "liquidation_probability"
 EXTRA_DIMS = ("quantile", "level", "time", "leg", "regime", "batch")
 LESS_IS_BETTER = (
     "deficit",
+    "drawdown",
     "expected_shortfall",
     "extra_margin",
     "fees",
     "funding",
     "liquidation_cost",
     "liquidation_probability",
+    "liquidation_rate",
     "max_drawdown",
     "rebalances",
     "return_kurtosis",
@@ -142,7 +144,7 @@ def is_market(coordinate: xr.DataArray) -> bool:
 
 def less_is_better(metric: str) -> bool:
     """Tell whether a smaller value of the metric is the better one."""
-    return metric.startswith(LESS_IS_BETTER)
+    return metric.removeprefix("regime_").startswith(LESS_IS_BETTER)
 
 
 def adverse_quantile(data: xr.Dataset, metric: str) -> int:

@@ -111,11 +111,21 @@ def die(ops: Ops, account: Account, found: Settled, now: Any) -> Account:
     )
 
 
+def worth(ops: Ops, features: Features, account: Account) -> Any:
+    """What the account comes to at market prices: its equity, or what a liquidation left."""
+    left = account.kept + account.rest_equity if features.isolated else account.kept
+    return ops.where(account.alive > 0.5, account.equity, left)
+
+
+def drawdown(account: Account) -> Any:
+    """The deepest drawdown, as a fraction of the peak before it."""
+    return 1.0 - account.deepest_trough / account.deepest_peak
+
+
 def watch(ops: Ops, features: Features, account: Account, lacking: Any) -> Account:
     """Follow the drawdown of the account, and the margin that its shadow lacks."""
     living = account.alive > 0.5
-    left = account.kept + account.rest_equity if features.isolated else account.kept
-    marked = ops.where(living, account.equity, left)
+    marked = worth(ops, features, account)
     account = follow_drawdown(ops, account, marked)
     lacked = ops.fmax(account.extra_margin, lacking)
     return account._replace(

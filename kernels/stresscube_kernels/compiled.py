@@ -8,8 +8,8 @@ field by field with the lanes inside: index field * W + lane.
 | states | [len(MarketState._fields) * W] |
 | tape | [W paths, steps, len(Tick._fields)] |
 | policies | [tiles, policy fields * W] |
-| accounts | [paths, tiles, len(Account._fields) * W] |
-| outcomes | [paths, tiles, len(Outcome._fields) * W] |
+| accounts | [paths, tiles, account fields * W] |
+| outcomes | [paths, tiles, outcome fields * W] |
 """
 
 from __future__ import annotations

@@ -160,6 +160,15 @@ class Outcome(NamedTuple):
     trade_downside: F
 
 
+class RegimeBook(NamedTuple):
+    """What one policy made of the steps of one regime."""
+
+    gain: F  # what the account was worth after them, less what it was worth before
+    lived: F  # how many of them it was not yet liquidated at the start of
+    liquidated: F  # 1 if it was liquidated in one of them
+    deepest: F  # 1 if its deepest drawdown ended in one of them
+
+
 class Jump(NamedTuple):
     """Joint jumps of both legs: at most one a step."""
 
@@ -331,6 +340,7 @@ class Features(NamedTuple):
     nets: bool = False
     correlated_premiums: bool = False
     isolated: bool = False  # each leg in a margin account of its own
+    by_regime: bool = False  # accounts keep a book for each regime
 
 
 class Shape(NamedTuple):

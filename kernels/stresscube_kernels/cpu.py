@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import Kernels, numba_kernels
-from .contract import MarketState, Outcome, Policy, Shape, Tick
+from .contract import MarketState, Policy, Shape, Tick
 from .oracle import Outcomes
 from .pack import job_shape, pack_policies, seed_words
 from .pack_market import pack_market, split
 from .print_numba import LANES
-from .rules import market_rules_of, rules_of
+from .rules import market_rules_of, outcome_fields, rules_of
 from .spec import Job
 from .stopping import Stopped
 from .tree import names, values
@@ -60,6 +60,7 @@ class CpuJob:
         self.job = job
         self.shape = shape
         self.threads = threads
+        self._fields = len(outcome_fields(shape))
         self._kernels = kernels
         self._dtype = np.dtype(simulation.precision)
         low, high = seed_words(simulation.seed)
@@ -88,7 +89,7 @@ class CpuJob:
         advance: called from the worker threads with the policy-steps just done.
         """
         n_policies = len(self.job.policies)
-        outcomes = np.full((len(Outcome._fields), n_policies, n_paths), np.nan, self._dtype)
+        outcomes = np.full((self._fields, n_policies, n_paths), np.nan, self._dtype)
         market = np.full((2, n_paths), np.nan, self._dtype)
         stop = stop or threading.Event()
 
@@ -134,7 +135,7 @@ class CpuJob:
         prices = states.reshape(-1, LANES)[
             [MarketState._fields.index(name) for name in ("price_a", "price_b")], :size
         ]
-        return unlaned(outcomes, len(Outcome._fields)), prices - 1.0
+        return unlaned(outcomes, self._fields), prices - 1.0
 
     def _allocate(self) -> tuple[NDArray[Any], ...]:
         tiles = len(self._policies)
@@ -143,7 +144,7 @@ class CpuJob:
             (len(names(market_rules_of(self.shape).state)) * LANES,),
             (LANES, steps, len(Tick._fields)),
             (LANES, tiles, len(names(rules_of(self.shape).account)) * LANES),
-            (LANES, tiles, len(Outcome._fields) * LANES),
+            (LANES, tiles, self._fields * LANES),
         )
         return tuple(np.empty(shape, self._dtype) for shape in shapes)
 

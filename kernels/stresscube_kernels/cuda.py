@@ -14,14 +14,14 @@ import numpy as np
 
 from .by_value import by_value
 from .cards import cupy
-from .contract import MarketState, Outcome, Shape, Tick
+from .contract import MarketState, Shape, Tick
 from .cuda_code import PER_THREAD, CudaKernels, cuda_kernels, threads_for
 from .cuda_gather import Gathering, OnCard, ToHost
 from .cuda_memory import NoRoom, apart, free_bytes, is_full, on_device, release
 from .oracle import Outcomes
 from .pack import job_shape, pack_policies, seed_words
 from .pack_market import pack_market, split
-from .rules import market_rules_of
+from .rules import market_rules_of, outcome_fields
 from .spec import Job
 from .stopping import Stopped
 from .tree import leaves, names, values
@@ -64,9 +64,9 @@ def prepare(
         return CudaJob(job, shape, kernels, device, paths_at_once, to_host)
 
 
-def staged_bytes(policies: int, width: int) -> int:
+def staged_bytes(fields: int, policies: int, width: int) -> int:
     """Bytes of the machine's memory that a batch on its way there takes, at most."""
-    return max(MOST_STAGED, SMALLEST_BATCH * len(Outcome._fields) * policies * width)
+    return max(MOST_STAGED, SMALLEST_BATCH * fields * policies * width)
 
 
 class CudaJob:
@@ -100,6 +100,7 @@ class CudaJob:
         address = int(self._table.data.ptr)
         self._market = by_value(leaves(market), simulation.precision, address)
         self._paths_at_once = paths_at_once
+        self._fields = len(outcome_fields(shape))
         self._state_fields = len(names(market_rules_of(shape).state))
 
     def run(
@@ -164,12 +165,12 @@ class CudaJob:
 
     def _outcome_bytes(self) -> int:
         """The outcomes of a path, and the returns of its legs."""
-        return (len(Outcome._fields) * len(self.job.policies) + 2) * self._dtype.itemsize
+        return (self._fields * len(self.job.policies) + 2) * self._dtype.itemsize
 
     def path_bytes(self) -> int:
         """What one path in flight takes on the card: its tape, state and outcomes."""
         tape = self.job.simulation.steps * len(Tick._fields)
-        outcomes = len(Outcome._fields) * self._policies.shape[1]
+        outcomes = self._fields * self._policies.shape[1]
         own = (tape + outcomes + self._state_fields) * self._dtype.itemsize
         return own + (self._outcome_bytes() if self.to_host else 0)
 
@@ -216,8 +217,8 @@ class CudaJob:
     def _gathering(self, n_paths: int, batch: int) -> Gathering:
         policies = len(self.job.policies)
         if self.to_host:
-            return ToHost(policies, n_paths, self._dtype, batch, STREAMS)
-        return OnCard(policies, n_paths, self._dtype)
+            return ToHost(self._fields, policies, n_paths, self._dtype, batch, STREAMS)
+        return OnCard(self._fields, policies, n_paths, self._dtype)
 
     def buffers(self, batch: int) -> tuple[Any, Any, Any]:
         """Flat arrays for the states, tapes and outcomes of a batch of paths."""
@@ -226,7 +227,7 @@ class CudaJob:
         return (
             xp.empty(self._state_fields * batch, self._dtype),
             xp.empty(batch * steps * len(Tick._fields), self._dtype),
-            xp.empty(len(Outcome._fields) * batch * self._policies.shape[1], self._dtype),
+            xp.empty(self._fields * batch * self._policies.shape[1], self._dtype),
         )
 
     def _launch(

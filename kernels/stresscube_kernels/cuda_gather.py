@@ -1,6 +1,6 @@
 """Where the outcomes of a run's batches go: to their place on the card, or to the machine's memory.
 
-Both hold per_policy [Outcome field, policy, path] and market [2, path], and tell where a batch's
+Both hold per_policy [outcome field, policy, path] and market [2, path], and tell where a batch's
 are gathered: arrays on the card, and the column of the first from which on.
 """
 
@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from .cards import cupy
-from .contract import Outcome
 from .oracle import Outcomes
 
 
@@ -35,9 +34,9 @@ class Gathering(Protocol):
 class OnCard:
     """Outcomes that stay on the card."""
 
-    def __init__(self, policies: int, paths: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, fields: int, policies: int, paths: int, dtype: np.dtype[Any]) -> None:
         self._made = Outcomes(
-            cupy().empty((len(Outcome._fields), policies, paths), dtype),
+            cupy().empty((fields, policies, paths), dtype),
             cupy().empty((2, paths), dtype),
         )
 
@@ -54,9 +53,9 @@ class ToHost:
     """Outcomes that are copied to the machine's memory while the next batch runs."""
 
     def __init__(
-        self, policies: int, paths: int, dtype: np.dtype[Any], batch: int, streams: int
+        self, fields: int, policies: int, paths: int, dtype: np.dtype[Any], batch: int, streams: int
     ) -> None:
-        rows = len(Outcome._fields), policies
+        rows = fields, policies
         self._rows = rows
         self._made = Outcomes(np.empty((*rows, paths), dtype), np.empty((2, paths), dtype))
         self._staged: Sequence[tuple[Any, Any]] = [

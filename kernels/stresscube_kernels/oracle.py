@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Draw, MarketState, Outcome, Policy, Shape, Tick
+from .contract import Draw, MarketState, Policy, Shape, Tick
 from .ops import NumpyOps
 from .pack import job_shape, pack_policies, seed_words
 from .pack_market import pack_market
-from .rules import market_rules_of, rules_of
+from .rules import market_rules_of, outcome_fields, rules_of
 from .spec import Job, SimulationSpec
 from .tree import rebuild, values
 
@@ -22,7 +22,7 @@ from .tree import rebuild, values
 class Outcomes(NamedTuple):
     """What a backend returns for a range of paths.
 
-    per_policy: [len(Outcome._fields), n_policies, n_paths]; market: [2, n_paths], the simple
+    per_policy: [outcome field, n_policies, n_paths]; market: [2, n_paths], the simple
     returns of the legs over the whole path.
     """
 
@@ -59,7 +59,7 @@ def simulate(
 def run_policies(
     tape: NDArray[Any], policies: Policy, shape: Shape, dtype: Any = np.float64
 ) -> NDArray[Any]:
-    """Outcomes of every policy on every tape, shape [len(Outcome._fields), policies, paths]."""
+    """Outcomes of every policy on every tape, shape [outcome field, policies, paths]."""
     ops, rules = NumpyOps(dtype), rules_of(shape)
     policy = rebuild(policies, iter(p.astype(dtype)[:, None] for p in values(policies)))
     n_paths, n_steps, _ = tape.shape
@@ -70,9 +70,9 @@ def run_policies(
         account = rules.step(ops, shape.features, account, ops.dtype.type(step), tick, policy)
     last = Tick(*(tape[None, :, -1, field] for field in range(len(Tick._fields))))
     outcome = rules.close(ops, shape.features, account, last, policy)
-    grid = (len(Outcome._fields), len(values(policies)[0]), n_paths)
+    grid = (len(outcome_fields(shape)), len(values(policies)[0]), n_paths)
     result = np.full(grid, np.nan, dtype)
-    for field, value in enumerate(outcome):
+    for field, value in enumerate(values(outcome)):
         result[field] = value
     return result
 

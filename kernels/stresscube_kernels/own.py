@@ -24,7 +24,7 @@ from .programs import inputs, market_template, outputs
 from .rules import NO_ACCOUNT, NO_STATE, MarketRules, Rules, Step, pair_policy
 from .spec import PolicySpec, SimulationSpec
 from .trace import trace
-from .tree import extended, like, record
+from .tree import extended, like, record, shortened
 
 SIGNALS = {"z": "spread", "trend": "signals"}
 """Fields of a tick that are only filled where something reads them -> the feature that does."""
@@ -61,7 +61,7 @@ def policy_rules(own: Own) -> Rules:
     """The rules of accounts that follow a step of one's own."""
 
     def open_account(ops: Ops, features: contract.Features, policy: Any) -> Any:
-        pair = policy_open(ops, features, _shorter(policy, contract.Policy))
+        pair = policy_open(ops, features, shortened(policy, contract.Policy))
         return extended(pair, "memory", own.started(pair.equity * 0.0))
 
     def calling(function: Callable[..., Any]) -> Step:
@@ -73,8 +73,8 @@ def policy_rules(own: Own) -> Rules:
             tick: contract.Tick,
             policy: Any,
         ) -> Any:
-            pair = _shorter(account, contract.Account)
-            given = [pair, now, tick, _shorter(policy, contract.Policy)]
+            pair = shortened(account, contract.Account)
+            given = [pair, now, tick, shortened(policy, contract.Policy)]
             given += [account.memory] if own.remembers else []
             return function(ops, features, *given, **policy.parameters._asdict())
 
@@ -117,14 +117,14 @@ def market_rules(own: Own) -> MarketRules:
     """The rules of paths that follow a step of one's own. Prices follow its ticks' returns."""
 
     def start(ops: Ops, features: contract.Features, market: Any, draw: contract.Draw) -> Any:
-        state = market_start(ops, features, _shorter(market, contract.Market), draw)
+        state = market_start(ops, features, shortened(market, contract.Market), draw)
         return extended(state, "memory", own.started(state.price_a * 0.0))
 
     def step(
         ops: Ops, features: contract.Features, market: Any, state: Any, draw: contract.Draw
     ) -> tuple[Any, contract.Tick]:
-        before = _shorter(state, contract.MarketState)
-        given = [_shorter(market, contract.Market), before, draw]
+        before = shortened(state, contract.MarketState)
+        given = [shortened(market, contract.Market), before, draw]
         given += [state.memory] if own.remembers else []
         after, tick, *memory = own.step(ops, features, *given, **market.parameters._asdict())
         after = after._replace(
@@ -200,15 +200,10 @@ def _close(
     return policy_close(
         ops,
         features,
-        _shorter(account, contract.Account),
+        shortened(account, contract.Account),
         tick,
-        _shorter(policy, contract.Policy),
+        shortened(policy, contract.Policy),
     )
-
-
-def _shorter(longer: Any, base: Any) -> Any:
-    """The built-in record inside one with a further field."""
-    return base(*longer[:-1])
 
 
 def _parameters(own: Own, number: Callable[[str], Any]) -> Any:

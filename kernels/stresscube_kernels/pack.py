@@ -288,6 +288,7 @@ def _features(
         to_leverage=any(policy.rebalance_to == "leverage" for policy in policies),
         nets=any(policy.roll == "net" for policy in policies),
         isolated=is_isolated(policies),
+        by_regime=simulation.by_regime,
     )
 
 

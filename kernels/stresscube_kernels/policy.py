@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import cross, isolated
-from .books import book_closed_trade, book_trade, fill, follow_drawdown, pay
+from .books import book_closed_trade, book_trade, drawdown, fill, follow_drawdown, pay
 from .closing import close_all
 from .contract import Account, Features, Outcome, Policy, Tick
 from .decide import NOTHING, Order, decide
@@ -98,7 +98,7 @@ def policy_close(
     recovered = ~living & (shadow >= account.opened_equity)
     return Outcome(
         final_equity=final,
-        max_drawdown=1.0 - account.deepest_trough / account.deepest_peak,
+        max_drawdown=drawdown(account),
         liquidation_step=account.liquidated_at,
         shadow_equity=shadow,
         recovered=ops.where(recovered, 1.0, 0.0),

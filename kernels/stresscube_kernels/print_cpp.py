@@ -97,7 +97,7 @@ def steps(programs: Programs) -> str:
         "Tick": _reals(contract.Tick._fields),
         "Policy": policy,
         "Account": _reals(programs.account_fields),
-        "Outcome": _reals(contract.Outcome._fields),
+        "Outcome": _reals(programs.outcome_fields),
     }
     parts = [_struct("Market", programs.market_fields)]
     parts.append(_struct("Draw", [(name, "u") for name in contract.Draw._fields]))

@@ -239,7 +239,7 @@ def _policy_close(programs: Programs) -> str:
         *_loads([program], "policy", programs.policy_fields, "policies[tile, {k} * W + lane]"),
         *_loads([program], "tick", contract.Tick._fields, "tape[path, last, {k}]"),
     ]
-    stores = _stores(program, contract.Outcome._fields, "outcomes[path, tile, {k} * W + lane]")
+    stores = _stores(program, programs.outcome_fields, "outcomes[path, tile, {k} * W + lane]")
     return _POLICY_CLOSE.format(body=indent(4, [*loads, *lines(program), *stores]))
 
 

@@ -36,6 +36,7 @@ class Programs:
     market_fields: tuple[tuple[str, str], ...]  # (name, kind)
     policy_fields: tuple[str, ...]
     account_fields: tuple[str, ...]
+    outcome_fields: tuple[str, ...]
     state_fields: tuple[str, ...]
 
     @property
@@ -105,8 +106,6 @@ def programs(shape: contract.Shape) -> Programs:
     draw = contract.Draw(*([np.uint32(0)] * len(contract.Draw._fields)))
     tick = contract.Tick(*([0.0] * len(contract.Tick._fields)))
 
-    outcome = contract.Outcome(*([0.0] * len(contract.Outcome._fields)))
-
     def start(ops: TraceOps, declare: Declare) -> dict[str, Any]:
         made = paths.start(
             ops, features, inputs(declare, "market", market), inputs(declare, "draw", draw)
@@ -149,7 +148,7 @@ def programs(shape: contract.Shape) -> Programs:
             inputs(declare, "tick", tick),
             inputs(declare, "policy", policy),
         )
-        return outputs("outcome", made, outcome)
+        return outputs("outcome", made, rules.outcome)
 
     return Programs(
         shape=shape,
@@ -162,6 +161,7 @@ def programs(shape: contract.Shape) -> Programs:
         market_fields=tuple((name, kind_of(leaf)) for name, leaf in leaves(market)),
         policy_fields=tuple(names(policy)),
         account_fields=tuple(names(account)),
+        outcome_fields=tuple(names(rules.outcome)),
         state_fields=tuple(names(state)),
     )
 

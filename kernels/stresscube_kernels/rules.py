@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from . import contract
@@ -16,8 +17,9 @@ from .decide import acts
 from .market import market_start, market_step
 from .ops import Ops
 from .policy import policy_close, policy_idle, policy_open, policy_step
+from .regimes import by_regime
 from .spec import PolicySpec, SimulationSpec
-from .tree import extended, record
+from .tree import extended, names, record
 
 PAIR = "pair"
 REGIMES = "regimes"
@@ -25,6 +27,7 @@ PolicyTemplate = Callable[[contract.Shape], Any]
 Step = Callable[[Ops, contract.Features, Any, Any, contract.Tick, Any], Any]
 Pack = Callable[[PolicySpec, SimulationSpec, contract.Shape], Any]
 NO_ACCOUNT = contract.Account(*([0.0] * len(contract.Account._fields)))
+NO_OUTCOME = contract.Outcome(*([0.0] * len(contract.Outcome._fields)))
 NO_STATE = contract.MarketState(*([0.0] * len(contract.MarketState._fields)))
 Named = TypeVar("Named", "Rules", "MarketRules")
 
@@ -79,6 +82,7 @@ class Rules:
         step is a whole one.
     close: (ops, features, account, tick, policy) -> Outcome, at the last tick.
     account: a record of the account's structure, of reals; records may nest.
+    outcome: likewise of the outcome's.
     policy: (shape) -> a record of the policy's structure, of reals.
     pack: (spec, simulation, shape) -> that record's numbers; by default those of the built-in.
     needs: (shape) -> the shape with every feature that the step reads besides.
@@ -91,6 +95,7 @@ class Rules:
         policy_close
     )
     account: Any = NO_ACCOUNT
+    outcome: Any = NO_OUTCOME
     policy: PolicyTemplate = pair_policy
     pack: Pack | None = None
     acts: Step | None = None
@@ -134,11 +139,17 @@ def register_market(rules: MarketRules) -> MarketRules:
 
 
 def rules_of(shape: contract.Shape) -> Rules:
-    """The rules of a shape of code.
+    """The rules of a shape of code, with books for its regimes where it has that feature.
 
     Raises KeyError, naming those that are known, if nothing is registered by its name.
     """
-    return _find(shape.rules, _known)
+    rules = _find(shape.rules, _known)
+    return _by_regime(rules, shape.regimes) if shape.features.by_regime else rules
+
+
+def outcome_fields(shape: contract.Shape) -> tuple[str, ...]:
+    """What a policy leaves on a path, number by number: `Outcome`'s fields come first."""
+    return tuple(names(rules_of(shape).outcome))
 
 
 def market_rules_of(shape: contract.Shape) -> MarketRules:
@@ -148,15 +159,18 @@ def market_rules_of(shape: contract.Shape) -> MarketRules:
 
 def completed(rules: MarketRules, market: contract.Market, numbers: Mapping[str, Any]) -> Any:
     """The market record that rules take: with those of these numbers that they name."""
-    names = rules.parameters
-    if names is None:
+    named = rules.parameters
+    if named is None:
         return market
-    return extended(market, "parameters", record(names, [numbers[name] for name in names]))
+    return extended(market, "parameters", record(named, [numbers[name] for name in named]))
 
 
 def is_known(name: str) -> bool:
     """Whether rules of accounts or markets are registered by this name."""
     return name in _known or name in _known_markets
+
+
+_by_regime = cache(by_regime)
 
 
 def _register(rules: Named, known: dict[str, Named]) -> Named:

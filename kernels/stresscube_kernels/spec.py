@@ -226,7 +226,10 @@ class PolicySpec:
 
 @dataclass(frozen=True, slots=True)
 class SimulationSpec:
-    """How long, how fine, which random stream. step in years; capital in quote currency."""
+    """How long, how fine, which random stream. step in years; capital in quote currency.
+
+    by_regime: whether policies keep a book for each regime.
+    """
 
     steps: int
     step: float
@@ -234,6 +237,7 @@ class SimulationSpec:
     precision: str = "float32"
     capital: float = 100_000.0
     bridge: bool = True
+    by_regime: bool = False
 
 
 @dataclass(frozen=True, slots=True)

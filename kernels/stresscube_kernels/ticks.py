@@ -21,6 +21,12 @@ def pack(regime: Any, correlation_regime: Any, funding_regime: Any, due: Any, ju
     return chains + DUE * due + JUMPED * jumped
 
 
+def regime(ops: Ops, state: Any) -> Any:
+    """The regime of the step, an unsigned integer."""
+    # Added to 2^23 a small integer stands in the last bits of float32's significand.
+    return ops.f2bits(state + 8388608.0) & (ops.u32(int(CORRELATION) - 1))
+
+
 def jumped(state: Any) -> Any:
     """Whether a jump, spike or shock fell inside the step (b)."""
     return state > JUMPED - 0.5

@@ -60,6 +60,11 @@ def extended(base: Any, field: str, value: Any) -> Any:
     return _type(type(base).__name__, (*base._fields, field))(*base, value)
 
 
+def shortened(longer: Any, base: Any) -> Any:
+    """The record of type `base` inside one that was extended."""
+    return base(*longer[: len(base._fields)])
+
+
 def record(fields: Sequence[str], values: Iterable[Any]) -> Any:
     """A record of these fields."""
     return _type("Record", tuple(fields))(*values)

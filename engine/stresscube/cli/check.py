@@ -19,7 +19,7 @@ from stresscube.cli import rates
 from stresscube.cli.console import console
 from stresscube.cli.scenario import load_scenario
 from stresscube.memory import Shares, default_budget, parse_size, shares
-from stresscube.plan import FIELDS, Plan, make_plan
+from stresscube.plan import Plan, make_plan
 from stresscube.runner import usable_cores
 from stresscube.store.layout import groups
 from stresscube.text import count, data_size, label, plural, time_span
@@ -86,7 +86,7 @@ def _sizes(plan: Plan, share: Shares, budget: int) -> dict[str, str]:
     steps, step = plan.simulation.steps, plan.simulation.step * HOURS
     infeasible = plan.cells - plan.feasible_cells
     width = 8 if plan.simulation.precision == "float64" else 4
-    outcomes = FIELDS * plan.block_policies * plan.paths * width
+    outcomes = len(plan.outcomes) * plan.block_policies * plan.paths * width
     place = "in a scratch file" if share.spill else "in memory"
     place = "on the card" if share.on_device else place
     markets = plural(plan.market_points, "market")

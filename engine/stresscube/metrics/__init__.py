@@ -2,7 +2,16 @@
 
 from stresscube.metrics.context import BATCHES, LEVELS, QUANTILES, Context
 from stresscube.metrics.paired import paired_error
-from stresscube.metrics.registry import METRICS, VARIABLES, Metric, Variable, variables
+from stresscube.metrics.registry import (
+    METRICS,
+    REGIME_METRICS,
+    VARIABLES,
+    Metric,
+    Variable,
+    metrics_of,
+    variables,
+    variables_of,
+)
 from stresscube.metrics.sample import to_host
 from stresscube.metrics.summarise import summarise
 
@@ -11,12 +20,15 @@ __all__ = [
     "LEVELS",
     "METRICS",
     "QUANTILES",
+    "REGIME_METRICS",
     "VARIABLES",
     "Context",
     "Metric",
     "Variable",
+    "metrics_of",
     "paired_error",
     "summarise",
     "to_host",
     "variables",
+    "variables_of",
 ]

@@ -15,11 +15,12 @@ TIMES = 25
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Lengths in years and the coordinates of the dims `quantile`, `level`, `time`, `batch`.
+    """Lengths in years and the coordinates of the dims that metrics may have.
 
     horizon, step: years; steps: steps in the horizon. batches: path p is in batch p mod batches.
     quantiles, levels: probabilities in (0, 1), ascending. times: years, ascending, within
-    [0, horizon]; left empty it becomes an even grid of `TIMES` points.
+    [0, horizon]; left empty it becomes an even grid of `TIMES` points. regimes: names of those
+    that metrics are kept by; none by default.
 
     Raises ValueError for coordinates that are out of range or not ascending.
     """
@@ -31,6 +32,7 @@ class Context:
     quantiles: tuple[float, ...] = QUANTILES
     times: tuple[float, ...] = ()
     levels: tuple[float, ...] = LEVELS
+    regimes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.times:
@@ -49,6 +51,7 @@ class Context:
             "level": self.levels,
             "time": tuple(t * HOURS for t in self.times),
             "leg": LEGS,
+            "regime": self.regimes,
             "batch": tuple(range(self.batches)),
         }
 

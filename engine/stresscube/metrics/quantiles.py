@@ -186,10 +186,11 @@ def tail(sample: Sample, returns: Array, ordered: Array, levels: tuple[float, ..
 
 
 def stack(xp: Any, estimates: list[Estimate]) -> Estimate:
-    """Estimates of one row each, side by side along a new dim after the row."""
+    """Estimates side by side along a new dim after the row."""
     value = xp.stack([e.value for e in estimates], axis=1)
     error = xp.stack([e.error for e in estimates], axis=1)
-    return Estimate(value, error, xp.stack([e.batch for e in estimates], axis=1))
+    batches = [e.batch for e in estimates if e.batch is not None]
+    return Estimate(value, error, xp.stack(batches, axis=1) if batches else None)
 
 
 def median_time(sample: Sample, steps: Array) -> Estimate:

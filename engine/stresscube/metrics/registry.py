@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stresscube.metrics.context import Context
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One estimate of the summary.
 
-    dims: beyond the policy, among "quantile", "level", "time", "leg". batches: whether
+    dims: beyond the policy, among "quantile", "level", "time", "leg", "regime". batches: whether
     `NAME_batch` (dims + "batch") exists. error: whether `NAME_se` exists; a count has none.
     dtype: of NAME itself; errors and batch means are float64.
     """
@@ -96,6 +98,22 @@ METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 
+REGIME_METRICS: tuple[Metric, ...] = tuple(
+    Metric(f"regime_{name}", ("regime", *dims), units, long_name, batches=not dims)
+    for name, dims, units, long_name in (
+        ("gain_mean", (), "1", "mean gain in the regime, over starting equity"),
+        ("gain_quantile", ("quantile",), "1", "quantile of the gain in the regime"),
+        ("gain_per_year", (), "1/yr", "gain a year lived in the regime"),
+        ("time", (), "1", "mean share of the horizon lived in the regime"),
+        ("liquidation_probability", (), "1", "probability of liquidation in the regime"),
+        ("liquidation_rate", (), "1/yr", "liquidations a year lived in the regime"),
+        ("drawdown_probability", (), "1", "probability that the deepest drawdown ends in it"),
+        ("drawdown_mean", (), "1", "mean of the deepest drawdowns that end in it"),
+    )
+)
+"""Metrics of each regime, where a context names regimes."""
+
+
 def variables(metric: Metric) -> tuple[Variable, ...]:
     """The arrays of one metric: NAME, and NAME_se and NAME_batch where it has them."""
     name, dims, units, label = metric.name, metric.dims, metric.units, metric.long_name
@@ -109,4 +127,17 @@ def variables(metric: Metric) -> tuple[Variable, ...]:
     return tuple(found)
 
 
-VARIABLES: tuple[Variable, ...] = tuple(v for metric in METRICS for v in variables(metric))
+def metrics_of(context: Context) -> tuple[Metric, ...]:
+    """The metrics of a cube."""
+    return METRICS + REGIME_METRICS if context.regimes else METRICS
+
+
+def variables_of(context: Context) -> tuple[Variable, ...]:
+    """The arrays of a cube's metrics."""
+    return tuple(v for metric in metrics_of(context) for v in variables(metric))
+
+
+VARIABLES: tuple[Variable, ...] = tuple(
+    v for metric in (*METRICS, *REGIME_METRICS) for v in variables(metric)
+)
+"""All that a cube may have."""

@@ -38,7 +38,7 @@ def divide(xp: Any, numerator: Array, denominator: Array) -> Array:
 class Sample:
     """Some policies' outcomes on all paths; columns come as float64 [row, path].
 
-    outcomes: the `Outcome` fields, each [row, path]. batches: number of batches.
+    outcomes: the kernels' outcomes by name, each [row, path]. batches: number of batches.
     """
 
     xp: Any

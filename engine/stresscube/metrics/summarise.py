@@ -9,7 +9,8 @@ import numpy as np
 
 from stresscube.metrics import moments, probabilities, quantiles, ratios
 from stresscube.metrics.context import HOURS, Context
-from stresscube.metrics.registry import METRICS, VARIABLES
+from stresscube.metrics.regimes import by_regime
+from stresscube.metrics.registry import metrics_of, variables_of
 from stresscube.metrics.sample import Array, Estimate, Sample, namespace, to_host
 
 _CHUNK = {"numpy": 2**17, "cupy": 2**24}
@@ -36,9 +37,9 @@ _MEANS = {
 def summarise(
     outcomes: Mapping[str, Array], market: Mapping[str, Array], context: Context
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """All metrics of `METRICS`, as the numpy arrays that `VARIABLES` lists, leading dim policy.
+    """All metrics of a cube, as the numpy arrays of `variables_of`, leading dim policy.
 
-    outcomes: each field of the kernels' `Outcome`, [policy, path], float32 or float64, numpy or
+    outcomes: each field of the kernels' outcomes, [policy, path], float32 or float64, numpy or
     cupy. market: `return_a` and `return_b`, the legs' whole-path simple returns, [path].
     Sums are float64, over each policy's own row, so a policy's numbers do not depend on which
     others come with it. Infeasible policies must be left out.
@@ -66,7 +67,7 @@ def _empty(policies: int, context: Context) -> dict[str, np.ndarray[Any, Any]]:
     sizes = {dim: len(labels) for dim, labels in context.coordinates().items()}
     return {
         v.name: np.empty((policies, *(sizes[dim] for dim in v.dims)), dtype=v.dtype)
-        for v in VARIABLES
+        for v in variables_of(context)
     }
 
 
@@ -86,8 +87,9 @@ def _variables(sample: Sample, legs: list[Array], context: Context) -> Iterator[
     estimates |= _of_trades(sample, context)
     estimates |= _of_liquidations(sample, returns, gone, context)
     estimates |= _of_the_way(sample, liquidated, context)
+    estimates |= by_regime(sample, context)
     count = sample.xp.sum(gone, axis=-1)
-    for metric in METRICS:
+    for metric in metrics_of(context):
         if metric.error:
             found = estimates[metric.name]
             yield metric.name, found.value

@@ -163,6 +163,7 @@ def simulation_spec(scenario: Scenario) -> SimulationSpec:
         precision=simulation.precision,
         capital=simulation.capital,
         bridge=simulation.bridge,
+        by_regime=simulation.by_regime,
     )
 
 

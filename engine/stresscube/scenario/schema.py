@@ -56,6 +56,9 @@ class Simulation(Table):
     bridge: Annotated[bool, Switch()] = key(
         True, "Liquidation between step ends, by the Brownian bridge.", True
     )
+    by_regime: Annotated[bool, Switch()] = key(
+        False, "Keep metrics by regime too: what was earned and lost in each.", True
+    )
     save_paths: Annotated[bool, Switch()] = key(
         False, "Keep the outcomes of every path in the group /paths.", False
     )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.metrics import VARIABLES, Context
+from stresscube.metrics import Context, variables_of
 from stresscube.plan import FORMAT, Plan
 from stresscube.store.encoding import codecs
 from stresscube.text import label
@@ -32,6 +32,7 @@ LABELS = {
     "level": "confidence level",
     "time": "time since the start",
     "leg": "leg of the pair",
+    "regime": "regime of the step",
     "batch": "batch of paths: path number modulo the number of batches",
     "path": "number of the path",
 }
@@ -105,7 +106,7 @@ def context(plan: Plan) -> Context:
     """Return what the estimators need to know of a run."""
     simulation = plan.simulation
     horizon = simulation.steps * simulation.step
-    return Context(horizon=horizon, step=simulation.step, steps=simulation.steps)
+    return Context(horizon, simulation.step, simulation.steps, regimes=plan.regimes)
 
 
 def groups(plan: Plan) -> dict[str, tuple[Variable, ...]]:
@@ -130,8 +131,9 @@ def coordinates(plan: Plan, group: str) -> tuple[Coordinate, ...]:
     ]
     if group == "paths":
         return (*found, _further("path", tuple(range(plan.paths))))
-    used = {dim for variable in VARIABLES for dim in variable.dims}
-    known = context(plan).coordinates()
+    about = context(plan)
+    used = {dim for variable in variables_of(about) for dim in variable.dims}
+    known = about.coordinates()
     return (*found, *(_further(dim, known[dim]) for dim in known if dim in used))
 
 
@@ -161,11 +163,12 @@ def metadata(plan: Plan) -> dict[str, bytes]:
 
 
 def _summary(plan: Plan) -> Iterator[Variable]:
-    extents = {name: len(values) for name, values in context(plan).coordinates().items()}
+    about = context(plan)
+    extents = {name: len(values) for name, values in about.coordinates().items()}
     yield _cell(plan, "feasible", (), {}, "bool", "1", "whether the position can be opened")
     label = "gross notional over equity after the venue's cap"
     yield _cell(plan, "leverage_effective", (), {}, "float64", "1", label)
-    for it in VARIABLES:
+    for it in variables_of(about):
         # A count has no NaN for a cell that was not run, so it is kept as a real number.
         dtype = it.dtype if it.dtype == "bool" else "float64"
         yield _cell(plan, it.name, it.dims, extents, dtype, it.units, it.long_name)
