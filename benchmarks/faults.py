@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import stresscube as sc
 from stresscube.backends import choose
@@ -20,18 +21,26 @@ from stresscube.store.writer import CubeWriter
 
 from .case import SCENARIO
 from .record import significant
-from .timing import seconds, spread
+from .timing import spread
 
 CORRELATIONS = "sweep.market.correlation_regimes.breakdown.correlation"
 MARKETS = (0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5)
 
 
+class Taken(NamedTuple):
+    """Seconds: of the clock, and of all processors together."""
+
+    clock: float
+    processors: float
+
+
 def measure(*, count: int, paths: int) -> dict[str, Any]:
-    """One line: seconds of a run over those of its bare blocks, less one, pair by pair.
+    """One line: a run's time over that of its bare blocks, less one, pair by pair.
 
     A run plans, locks, writes the cube and its metadata, hashes, syncs, signs and completes.
     A bare block is simulated and estimated, and its numbers are thrown away. Who is first in a
-    pair alternates, so that a machine that slows down favours neither.
+    pair alternates, so that a machine that slows down favours neither. Seconds of all processors
+    together are told beside those of the clock: other processes disturb them less.
     """
     scenario = sc.load(SCENARIO, [f"{CORRELATIONS}={list(MARKETS)}", f"simulation.paths={paths}"])
     plan = make_plan(scenario)
@@ -39,19 +48,12 @@ def measure(*, count: int, paths: int) -> dict[str, Any]:
         pairs = paired(scenario, plan, Path(folder), count)
         last = Path(folder) / f"{count}.run"
         longest = [it.seconds for it in read_all(LocalObjects(last), plan.hash).values()]
-    ratios = sorted(run / bare - 1 for run, bare in pairs)
-    middle = spread(ratios)
     return {
         "benchmark": "faults",
-        "overhead": significant(middle.median, 3),
-        "overhead_quartiles": [significant(ratios[at], 3) for at in (count // 4, -1 - count // 4)],
-        "overhead_least": significant(middle.least, 3),
-        "overhead_greatest": significant(middle.greatest, 3),
-        "overhead_of_least_seconds": significant(
-            min(run for run, _ in pairs) / min(bare for _, bare in pairs) - 1, 3
-        ),
-        "seconds": significant(spread([run for run, _ in pairs]).median),
-        "seconds_bare": significant(spread([bare for _, bare in pairs]).median),
+        **over("overhead", [(run.clock, bare.clock) for run, bare in pairs]),
+        **over("processor_overhead", [(run.processors, bare.processors) for run, bare in pairs]),
+        "seconds": significant(spread([run.clock for run, _ in pairs]).median),
+        "seconds_bare": significant(spread([bare.clock for _, bare in pairs]).median),
         "seconds_of_a_block": significant(spread(longest).median),
         "rounds": count,
         "blocks": len(plan.blocks),
@@ -62,18 +64,38 @@ def measure(*, count: int, paths: int) -> dict[str, Any]:
     }
 
 
-def paired(scenario: Scenario, plan: Plan, folder: Path, count: int) -> list[tuple[float, float]]:
-    """Seconds of (a run, its bare blocks), after one unrecorded pair."""
-    found: list[tuple[float, float]] = []
+def over(name: str, pairs: list[tuple[float, float]]) -> dict[str, Any]:
+    """What the first of each pair has over the second, as a share: median, quartiles, ends."""
+    shares = sorted(run / bare - 1 for run, bare in pairs)
+    quarter = len(shares) // 4
+    ends = (shares[quarter], shares[-1 - quarter], shares[0], shares[-1])
+    low, high, least, greatest = (significant(share, 3) for share in ends)
+    return {
+        name: significant(spread(shares).median, 3),
+        f"{name}_quartiles": [low, high],
+        f"{name}_ends": [least, greatest],
+    }
+
+
+def paired(scenario: Scenario, plan: Plan, folder: Path, count: int) -> list[tuple[Taken, Taken]]:
+    """What (a run, its bare blocks) took, after one unrecorded pair."""
+    found: list[tuple[Taken, Taken]] = []
+    bare = bare_blocks(plan)
     for number in range(count + 1):
         out = folder / f"{number}.run"
-        whole, bare = seconds(lambda out=out: sc.run(scenario, out)), seconds(bare_blocks(plan))
         if number % 2:
-            run, alone = whole(), bare()
+            run, alone = taken(lambda out=out: sc.run(scenario, out)), taken(bare)
         else:
-            alone, run = bare(), whole()
+            alone, run = taken(bare), taken(lambda out=out: sc.run(scenario, out))
         found.append((run, alone))
     return found[1:]
+
+
+def taken(run: Callable[[], Any]) -> Taken:
+    """Run once and tell what that took."""
+    clock, processors = time.perf_counter(), time.process_time()
+    run()
+    return Taken(time.perf_counter() - clock, time.process_time() - processors)
 
 
 def bare_blocks(plan: Plan) -> Callable[[], None]:

@@ -132,7 +132,7 @@ def seaweedfs() -> Generator[str]:
     def command(port: int) -> list[str]:
         weed = str(Path(sys.executable).parent / "weed")  # its package puts it beside Python
         words = [weed, f"-logdir={folder}", "server", "-ip=127.0.0.1", f"-dir={folder}", "-s3"]
-        words += ["-volume.max=100", "-master.volumeSizeLimitMB=64", f"-s3.port={port}"]
+        words += ["-volume.max=1000", "-master.volumeSizeLimitMB=64", f"-s3.port={port}"]
         words += [f"-s3.port.grpc={free_port()}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         for part in ("master", "volume", "filer"):
             words += [f"-{part}.port={free_port()}", f"-{part}.port.grpc={free_port()}"]
@@ -149,20 +149,31 @@ SERVERS = {"moto": moto, "seaweedfs": seaweedfs}
 def _served(command: Callable[[int], Sequence[str]]) -> Generator[str]:
     """Run a server and give its URL. command: of its port.
 
-    A port that was free may be taken before the server has it: then others are tried.
+    A port that was free may be taken before the server has it: then others are tried. Raises
+    RuntimeError with its last words for a server that ends by itself.
     """
-    quiet = subprocess.DEVNULL
+    words = b""
     for _ in range(5):
         port = free_port()
-        with subprocess.Popen(command(port), stdout=quiet, stderr=quiet) as process:
+        url = f"http://127.0.0.1:{port}"
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(command(port), stdout=said, stderr=subprocess.STDOUT) as process,
+        ):
             try:
-                url = f"http://127.0.0.1:{port}"
-                if _answers(url, process):
+                answers = _answers(url, process)
+                if answers:
                     yield url
-                    return
             finally:
+                ended = process.poll()
                 process.kill()
-    raise TimeoutError("the server ended five times before it answered, or did not answer")
+            if answers and ended is None:
+                return
+            said.seek(0)
+            words = said.read()[-2000:]
+            if answers:
+                break
+    raise RuntimeError(f"the server ended, or did not answer: {words.decode(errors='replace')}")
 
 
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:

@@ -115,8 +115,9 @@ class S3Objects:
             found = obstore.list_with_delimiter(store, folder or None)
             return [*found["common_prefixes"], *(it["path"] for it in found["objects"])]
 
-        keys = self._patiently(ask)
-        return sorted(key.rstrip("/").rpartition("/")[2] for key in keys)
+        # Some servers keep a folder once it was there, and list it as an object of its own.
+        keys = {key.rstrip("/") for key in self._patiently(ask)} - {folder}
+        return sorted(key.rpartition("/")[2] for key in keys)
 
     def sync(self) -> None:
         """Return: what was put is stored."""
