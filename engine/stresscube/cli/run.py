@@ -21,9 +21,10 @@ from stresscube.cli.scenario import load_scenario
 from stresscube.cli.show import print_ranking
 from stresscube.errors import Interrupted, StresscubeError
 from stresscube.plane import default_sides
+from stresscube.policies import LIQUIDATION
 from stresscube.runner import run as run_scenario
 from stresscube.runner import usable_cores
-from stresscube.show import LIQUIDATION, rank
+from stresscube.show import rank
 from stresscube.text import count, plural, time_span
 
 ROWS = 5

@@ -15,7 +15,8 @@ from rich.table import Table
 
 from stresscube.cli.console import console
 from stresscube.cli.open import open_summary
-from stresscube.show import LIQUIDATION, Ranking, rank
+from stresscube.policies import LIQUIDATION
+from stresscube.show import Ranking, rank
 from stresscube.text import label, listing, plural, uncertain_column
 from stresscube.where import parse_where
 
