@@ -15,7 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from stresscube.errors import StresscubeError
-from stresscube.text import listing, suggest
+from stresscube.text import label, listing, suggest
 from stresscube.where import index_of
 
 Floats = npt.NDArray[np.float64]
@@ -120,8 +120,12 @@ def _usual(data: xr.Dataset, metric: str, dim: str) -> int:
         return data.sizes[dim] - 1
     if dim == "level" or data.sizes[dim] == 1:
         return 0
-    values = listing(data[dim].values.tolist())
-    raise StresscubeError(f"{metric} has a dim {dim}: choose one with --where ({values})")
+    values = data[dim].values.tolist()
+    raise StresscubeError(
+        f"{metric} has a dim {dim}: choose one of {listing(values)} "
+        f"(--where {dim}={label(values[0])}; recommend and Python also take "
+        f"{metric}[{label(values[0])}])"
+    )
 
 
 def table(array: xr.DataArray, own: Sequence[str], market: Sequence[str]) -> Floats:
