@@ -10,7 +10,7 @@ This module is loaded whenever xarray is, so what answers is imported when it is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import xarray as xr
 
@@ -137,8 +137,8 @@ class Stress:
 
 def _as_text(where: Chosen | None) -> dict[str, list[str]]:
     """Return what `stresscube.where.select` takes."""
-    several = {
-        dim: value if isinstance(value, list | tuple) else [value]
-        for dim, value in (where or {}).items()
-    }
-    return {dim: [str(value) for value in values] for dim, values in several.items()}
+    found: dict[str, list[str]] = {}
+    for dim, value in (where or {}).items():
+        values = cast("list[object]", value) if isinstance(value, list | tuple) else [value]
+        found[dim] = [str(each) for each in values]
+    return found

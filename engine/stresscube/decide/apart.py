@@ -63,22 +63,21 @@ def with_the_best(
     """
     sign = 1.0 if larger else -1.0
     values = sign * found.values
-    policies, markets = values.shape
     worst = worst_index(values, less=False)
     own = at_market(values, worst)
     best = int(np.argmax(own)) if best is None else best
-    risk = (1.0 - confidence) / max((policies - 1) * markets, 1)
+    risk = (1.0 - confidence) / max((len(values) - 1) * int(values.shape[1]), 1)
     steps = values[best][None, :] - own[:, None]
     if found.batches is None:
         errors = found.errors[best][None, :] + at_market(found.errors, worst)[:, None]
-        critical = float(-special.ndtri(risk))
+        critical = -float(special.ndtri(risk))
     else:
         mine = at_market(found.batches, worst)
         errors = paired_error(found.batches[best][None], mine[:, None])
         errors = np.where(np.isfinite(errors), errors, np.inf)
         # A batch without a path has no mean; at least two are needed for an error.
         known = int(np.isfinite(found.batches).all(axis=(0, 1)).sum())
-        critical = float(-special.stdtrit(max(known - 1, 1), risk))
+        critical = -float(special.stdtrit(max(known - 1, 1), risk))
     apart: Booleans = np.all(_ratio(steps, errors) > critical, axis=1)
     apart[best] = False
     return Comparisons(
@@ -96,7 +95,7 @@ def lower_bound(
     found: Estimates, row: int, choices: int, *, larger: bool, confidence: float
 ) -> float:
     """Return what a policy's worst market attains at least, the choice among many allowed for."""
-    reach = float(-special.ndtri((1.0 - confidence) / max(choices, 1)))
+    reach = -float(special.ndtri((1.0 - confidence) / max(choices, 1)))
     sign = 1.0 if larger else -1.0
     return sign * float(np.min(sign * found.values[row] - reach * found.errors[row]))
 

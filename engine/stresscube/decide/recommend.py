@@ -332,4 +332,5 @@ def _deflate(
 def _paths_needed(data: xr.Dataset, judged: list[Held], best: int, risk: float) -> float:
     paths = float(data.attrs.get("paths", float("nan")))
     factors = [factor_needed(it, best, risk) for it in judged]
-    return paths * max(factors, default=0.0)
+    needed = paths * max(factors, default=0.0)
+    return float(np.ceil(needed - 1e-6)) if np.isfinite(needed) else needed

@@ -74,12 +74,13 @@ def parts(values: Floats) -> Floats:
     """Return mean squares over the grid: each axis' main effect, its total effect, and all."""
     every = tuple(range(values.ndim))
     centred = values - values.mean()
-    main = [
-        float(np.mean(centred.mean(axis=tuple(it for it in every if it != axis)) ** 2))
-        for axis in every
-    ]
-    total = [float(np.mean((centred - centred.mean(axis=it, keepdims=True)) ** 2)) for it in every]
-    return np.array([*main, *total, np.mean(centred**2)])
+    main = [_square(centred.mean(axis=tuple(it for it in every if it != axis))) for axis in every]
+    total = [_square(centred - centred.mean(axis=axis, keepdims=True)) for axis in every]
+    return np.array([*main, *total, _square(centred)])
+
+
+def _square(values: Floats) -> float:
+    return float((values * values).mean())
 
 
 def _independent(errors: Floats) -> Floats:

@@ -202,7 +202,7 @@ def sensitivity(data: xr.Dataset, metric: str) -> xr.Dataset:
     batches = None
     if f"{name}_batch" in data:
         whole = data[f"{name}_batch"].transpose(*dims, "batch").values.astype(np.float64)
-        whole = whole[np.ix_(*kept, np.arange(whole.shape[-1]))].reshape(*grid, -1)
+        whole = whole[(*np.ix_(*kept), ...)].reshape(*grid, -1)
         whole = whole[..., np.isfinite(whole).all(axis=tuple(range(len(grid))))]
         batches = whole if whole.shape[-1] > 1 else None
     at = np.ix_(*kept)
@@ -223,7 +223,7 @@ def sensitivity(data: xr.Dataset, metric: str) -> xr.Dataset:
         "noise": found.noise,
         "variance": found.variance,
     }
-    coords: dict[str, Any] = {"axis": [axes[place] for place in order]} | fixed
+    coords: dict[str, Any] = {"axis": np.array(axes)[order], **fixed}
     return xr.Dataset(columns, coords=coords, attrs={"metric": str(term), "left_out": left_out})
 
 
