@@ -18,18 +18,19 @@ def drawn(
     *,
     paths: int = 3200,
     alike: float = 0.8,
+    same_paths: bool = True,
 ) -> xr.Dataset:
     """Return estimates of true values, [market, leverage], on common paths.
 
-    A share `alike` of the variance of the ratios' noise is common to all cells, and the same
-    uniform draw per path decides on liquidation in every cell.
+    A share `alike` of the variance of the ratios' noise is common to all cells. The same
+    uniform draw per path decides on liquidation in every cell, unless not `same_paths`.
     """
     shape = sharpe.shape
     noise = np.sqrt(alike) * rng.standard_normal(BATCHES) + np.sqrt(
         1 - alike
     ) * rng.standard_normal((*shape, BATCHES))
     batch = sharpe[..., None] + noise * np.sqrt(BATCHES / paths)
-    gone = rng.random(paths)[:, None, None] < liquidation
+    gone = rng.random((paths, 1, 1) if same_paths else (paths, *shape)) < liquidation
     share = gone.mean(axis=0)
     by_batch = np.stack([gone[it::BATCHES].mean(axis=0) for it in range(BATCHES)], axis=-1)
     dims = ("correlation", "leverage")

@@ -117,7 +117,8 @@ def best(
         kept = held(data, constraint, own, market, mean=case == "mean", confidence=0.95)
         values = np.where(kept.by_estimate, values, np.nan)
         if not np.isfinite(values).any():
-            raise StresscubeError(f"no policy keeps {listing(constraints)} at every market")
+            place = "at every market" if case == "worst" else "in the mean over markets"
+            raise StresscubeError(f"no policy keeps {listing(constraints)} {place}")
     row = int(np.nanargmin(values) if less_is_better(term.metric) else np.nanargmax(values))
     return data.isel(_place(data, own, row))
 
