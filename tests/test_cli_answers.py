@@ -122,6 +122,13 @@ def test_the_answer_fits_whatever_the_dims_are_called(dims: int) -> None:
     assert "…" not in text
 
 
+def test_a_goal_below_0_is_not_praised() -> None:
+    rng = np.random.default_rng(1)
+    for level, said in ((-1.0, True), (1.0, False)):
+        cube = drawn(np.full((1, 3), level), np.zeros((1, 3)), rng)
+        assert ("not trading is better" in " ".join(printed(recommend(cube)).split())) == said
+
+
 def test_a_cube_without_a_sweep_has_an_answer() -> None:
     assert "take the only policy" in printed(recommend(cubes.summary({}), subject_to=[]))
 

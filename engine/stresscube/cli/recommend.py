@@ -25,13 +25,16 @@ from stresscube.cli.tables import (
     table_of,
     with_errors,
 )
-from stresscube.decide.recommend import LIMIT, Deflation, Question, Recommendation
+from stresscube.decide.recommend import LIMIT, SHARPES, Deflation, Question, Recommendation
 from stresscube.decide.recommend import recommend as answer
 from stresscube.text import label, listing, plural, uncertain
 from stresscube.where import parse_where
 
 DROPPED_FIRST = ("worst at", "confidence", "constraints", "difference")
 """Columns given up, in this order, until the table fits the terminal."""
+
+GAINS = (*SHARPES, "return_mean", "sortino", "trade_return_mean", "trade_sortino")
+"""What is 0 for an account that does not trade."""
 
 
 def recommend(
@@ -166,10 +169,14 @@ def _goal(found: Recommendation) -> str:
     value, error = uncertain(*(float(found.policies[it].values[0]) for it in ("goal", "goal_se")))
     asked = found.question
     side = "at least" if asked.larger else "at most"
-    return (
+    text = (
         f"{asked.goal} {value}{f' ± {error}' if error else ''}; {side} {label(found.attained, 3)} "
         f"with {asked.confidence:.6g} confidence"
     )
+    gain = asked.larger and asked.goal.metric in GAINS
+    if gain and float(found.policies["goal"].values[0]) < 0:
+        text += "; below 0: not trading is better"
+    return text
 
 
 def _constraints(found: Recommendation) -> list[str]:
@@ -218,8 +225,8 @@ def _deflation(found: Deflation) -> str:
     luck = found.luck
     return (
         f"deflated Sharpe ratio {found.probability:.2g}: the probability that {found.metric} "
-        f"is above {luck.maximum:.2g}, what the luckiest of {luck.trials:,} worth nothing "
-        f"would show (as {luck.effective:.3g} independent ones)"
+        f"is above {luck.maximum:.2g}, what the luckiest of {luck.trials:,} policies worth nothing "
+        f"would show; they count as {luck.effective:.2g} independent ones"
     )
 
 
