@@ -88,7 +88,7 @@ def test_the_mean_case_has_the_error_of_the_batches_mean() -> None:
     wanted = cube["sharpe"].mean("stress_correlation", skipna=False)
     xr.testing.assert_allclose(found["sharpe"].drop_attrs(), wanted.drop_attrs())
     batches = cube["sharpe_batch"].mean("stress_correlation", skipna=False)
-    error = stats.sem(batches.transpose(*OWN, "batch").values, axis=-1)
+    error = np.asarray(stats.sem(batches.transpose(*OWN, "batch").values, axis=-1))
     known = np.isfinite(error)
     assert np.allclose(found["sharpe_se"].values[known], error[known])
     assert "worst_stress_correlation" not in found
@@ -133,13 +133,15 @@ def test_the_best_is_the_cube_at_one_policy(case: str) -> None:
     limits = ["liquidation_probability<1%", "max_drawdown_quantile[0.95]<0.3"]
     found = cube.stress.best("return_mean", limits, case=case)
     drawdown = cube["max_drawdown_quantile"].sel(quantile=0.95)
-    over = {"dim": "stress_correlation", "skipna": False}
+    value, risk = cube["return_mean"], cube["liquidation_probability"]
     if case == "worst":
-        value = cube["return_mean"].min(**over)
-        kept = (cube["liquidation_probability"].max(**over) < 0.01) & (drawdown.max(**over) < 0.3)
+        value = value.min("stress_correlation", skipna=False)
+        risk, drawdown = (it.max("stress_correlation", skipna=False) for it in (risk, drawdown))
     else:
-        value = cube["return_mean"].mean(**over)
-        kept = (cube["liquidation_probability"].mean(**over) < 0.01) & (drawdown.mean(**over) < 0.3)
+        value, risk, drawdown = (
+            it.mean("stress_correlation", skipna=False) for it in (value, risk, drawdown)
+        )
+    kept = (risk < 0.01) & (drawdown < 0.3)
     value = value.where(kept).transpose(*OWN)
     place = value.argmax(OWN)
     xr.testing.assert_identical(found, cube.isel({dim: int(at) for dim, at in place.items()}))

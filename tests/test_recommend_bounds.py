@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ from scipy import stats
 from stresscube.decide import bounds
 from stresscube.metrics.probabilities import binomial_error
 
+SIDES: tuple[tuple[bool, Literal["less", "greater"]], ...] = ((True, "less"), (False, "greater"))
 CASES = [(0, 500), (1, 500), (7, 500), (250, 500), (499, 500), (500, 500), (3, 20_000)]
 
 
 @pytest.mark.parametrize(("events", "trials"), CASES)
 @pytest.mark.parametrize("limit", [0.001, 0.01, 0.5, 0.99])
 def test_share_p_values_are_those_of_the_exact_test(events: int, trials: int, limit: float) -> None:
-    for below, side in ((True, "less"), (False, "greater")):
+    for below, side in SIDES:
         wanted = stats.binomtest(events, trials, limit, alternative=side).pvalue
         found = bounds.share_p_value(events, trials, limit, below=below)
         assert float(found) == pytest.approx(wanted, rel=1e-9, abs=1e-300)
@@ -27,7 +29,7 @@ def test_share_p_values_are_those_of_the_exact_test(events: int, trials: int, li
 @pytest.mark.parametrize(("events", "trials"), CASES)
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.999])
 def test_share_bounds_are_clopper_and_pearsons(events: int, trials: int, confidence: float) -> None:
-    for below, side in ((True, "less"), (False, "greater")):
+    for below, side in SIDES:
         test = stats.binomtest(events, trials, 0.5, alternative=side)
         interval = test.proportion_ci(confidence, method="exact")
         found = float(bounds.share_bound(events, trials, confidence, below=below))
