@@ -97,7 +97,8 @@ class Stress:
         top: int = 10,
     ) -> Recommendation:
         """Return the policy to take, with what is known of it; see `decide.recommend`."""
-        from stresscube.decide.recommend import LIMIT, recommend
+        from stresscube.decide.question import LIMIT
+        from stresscube.decide.recommend import recommend
 
         if subject_to is None:
             subject_to = LIMIT

@@ -25,7 +25,8 @@ from stresscube.cli.tables import (
     table_of,
     with_errors,
 )
-from stresscube.decide.recommend import LIMIT, SHARPES, Deflation, Question, Recommendation
+from stresscube.decide.question import LIMIT, Question
+from stresscube.decide.recommend import SHARPES, Deflation, Recommendation
 from stresscube.decide.recommend import recommend as answer
 from stresscube.text import label, listing, plural, uncertain
 from stresscube.where import parse_where

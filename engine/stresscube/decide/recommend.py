@@ -11,15 +11,10 @@ import xarray as xr
 
 from stresscube.decide.apart import Comparisons, averaged, lower_bound, with_the_best
 from stresscube.decide.bounds import holm
-from stresscube.decide.constraints import (
-    Constraint,
-    Term,
-    check_terms,
-    parse_constraints,
-    parse_term,
-)
+from stresscube.decide.constraints import check_terms
 from stresscube.decide.deflated import Luck, deflated, luck
 from stresscube.decide.held import Held, excess, factor_needed, held
+from stresscube.decide.question import LIMIT, Question, ask
 from stresscube.errors import StresscubeError
 from stresscube.policies import (
     Booleans,
@@ -37,20 +32,7 @@ from stresscube.policies import (
 )
 from stresscube.where import Where, select
 
-CASES = ("worst", "mean")
 SHARPES = ("sharpe", "sharpe_adjusted", "trade_sharpe", "trade_sharpe_adjusted")
-LIMIT = "liquidation_probability<0.01"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The goal, whether more of it is better, the constraints; "worst" market or "mean"."""
-
-    goal: Term
-    larger: bool
-    constraints: tuple[Constraint, ...]
-    case: str
-    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,56 +105,17 @@ def recommend(
     """
     question = ask(maximise, minimise, subject_to, case, confidence)
     check_terms(summary, [question.goal, *(it.term for it in question.constraints)])
-    data = select(summary, where or {})
-    data, extra = cut_goal(data, question.goal)
+    source = select(summary, where or {})
+    data, extra = cut_extra_dims(source, question.goal.metric, question.goal.at)
     own, market = sweep_dims(data, question.goal.metric)
     found = estimates(data, question.goal.metric, own, market)
     rows = _usable(data, found, own, market)
     mean = case == "mean"
-    source = select(summary, where or {})
     judged = [
         _at(held(source, it, own, market, mean=mean, confidence=confidence), rows)
         for it in question.constraints
     ]
     return _answer(question, source, own, market, rows, found.at(rows), judged, extra, top)
-
-
-def ask(
-    maximise: str | None,
-    minimise: str | None,
-    subject_to: Sequence[str],
-    case: str,
-    confidence: float,
-) -> Question:
-    """Return the question in parts.
-
-    Raises StresscubeError, every fault in a line of its own.
-    """
-    faults: list[str] = []
-    if maximise is not None and minimise is not None:
-        faults.append("--maximise and --minimise: give one of them")
-    if case not in CASES:
-        faults.append(f"--case {case}: must be one of {', '.join(CASES)}")
-    if not 0.5 <= confidence < 1.0:
-        faults.append(f"--confidence {confidence:g}: must be at least 0.5 and below 1")
-    goal, constraints = Term("sharpe"), list[Constraint]()
-    try:
-        option = "--minimise" if maximise is None and minimise is not None else "--maximise"
-        goal = parse_term(maximise or minimise or "sharpe", option)
-    except StresscubeError as fault:
-        faults.append(str(fault))
-    try:
-        constraints = parse_constraints(subject_to)
-    except StresscubeError as fault:
-        faults.append(str(fault))
-    if faults:
-        raise StresscubeError("\n".join(faults))
-    return Question(goal, minimise is None, tuple(constraints), case, confidence)
-
-
-def cut_goal(data: xr.Dataset, goal: Term) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Return the cube with one value of each further dim of the goal, and those values."""
-    return cut_extra_dims(data, goal.metric, goal.at)
 
 
 def _usable(data: xr.Dataset, found: Estimates, own: list[str], market: list[str]) -> Indices:

@@ -13,7 +13,7 @@ from stresscube.decide.bounds import effective_trials, share_bound
 from stresscube.decide.constraints import Term, check_terms, parse_constraints, parse_term
 from stresscube.decide.held import held
 from stresscube.decide.pareto import undominated
-from stresscube.decide.recommend import CASES
+from stresscube.decide.question import CASES
 from stresscube.decide.variance import complete, shares
 from stresscube.errors import StresscubeError
 from stresscube.metrics.paired import paired_error
