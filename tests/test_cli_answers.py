@@ -201,5 +201,5 @@ def test_json_knows_neither_nan_nor_infinity() -> None:
 
 def test_help_tells_the_exit_codes() -> None:
     text = " ".join(call("--help").stdout.split())
-    for code in ("0 done", "1 a run could not go on", "70 a bug", "130 stopped"):
+    for code in ("0 done", "1 a run could not go on", "70 a bug", "130 or 143 stopped"):
         assert code in text

@@ -21,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="A first run: stresscube run scenarios/quickstart.toml\n\n"
     "Exit codes: 0 done; 1 a run could not go on; 2 something asked for cannot be; 70 a bug; "
-    "130 stopped, what was finished is kept.",
+    "130 or 143 stopped, what was finished is kept.",
 )
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
