@@ -116,8 +116,8 @@ def faults(results: Path = RESULTS) -> str:
     return (
         f"{clock} of the time of a run of {last['blocks']} blocks of "
         f"{significant(last['seconds_of_a_block'])} s, and {processors} of its processor time: "
-        f"medians and quartiles of {last['rounds']} pairs, on {last['machine']}, where other "
-        f"programs kept {last['load']:.0f} processes ready to run.\n"
+        f"medians and quartiles of {last['rounds']} pairs, on {last['machine']}, shared with other "
+        f"programs (load {last['load']:.1f} when it began).\n"
     )
 
 
