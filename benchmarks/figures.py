@@ -109,11 +109,15 @@ def faults(results: Path = RESULTS) -> str:
     if not found:
         return "Not measured yet: run `python -m benchmarks faults`.\n"
     last = found[-1]
-    low, high = (f"{share:.1%}" for share in last["overhead_quartiles"])
+    clock, processors = (
+        f"{last[name]:.1%} ({' to '.join(f'{it:.1%}' for it in last[f'{name}_quartiles'])})"
+        for name in ("overhead", "processor_overhead")
+    )
     return (
-        f"{last['overhead']:.1%} of a run of {last['blocks']} blocks of "
-        f"{significant(last['seconds_of_a_block'])} s: the median of {last['rounds']} pairs, whose "
-        f"quartiles are {low} and {high} ({last['machine']}).\n"
+        f"{clock} of the time of a run of {last['blocks']} blocks of "
+        f"{significant(last['seconds_of_a_block'])} s, and {processors} of its processor time: "
+        f"medians and quartiles of {last['rounds']} pairs, on {last['machine']}, shared with other "
+        f"programs (load {last['load']:.1f} when it began).\n"
     )
 
 
