@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 
 from stresscube.report.compared import names
 from stresscube.show import LIQUIDATION, Ranking
@@ -27,13 +28,15 @@ SURE = 2.0
 class Answer:
     """The first screen of the page.
 
-    policy: the best, in words. lead: what it is the best of. figures: (name, estimate, note).
+    policy: the best, in words. lead: what it is the best of. earns: what it earns and risks.
+    figures: (name, estimate, note).
     circumstances: where the figures hold. doubts: what stands against trusting them.
     headers, rows, notes: the table that `stresscube show` prints.
     """
 
     policy: str
     lead: str
+    earns: str
     figures: tuple[tuple[str, str, str], ...]
     circumstances: tuple[str, ...]
     doubts: tuple[str, ...]
@@ -49,6 +52,7 @@ def answer(ranking: Ranking) -> Answer:
     return Answer(
         policy=names(ranking)[0],
         lead=_lead(ranking),
+        earns=_earns(ranking),
         figures=_figures(ranking),
         circumstances=tuple(circumstances(ranking)),
         doubts=tuple(_doubts(ranking)),
@@ -74,6 +78,22 @@ def _lead(ranking: Ranking) -> str:
     return f"{kept} By {_words(ranking.by)}, this one is the best of them."
 
 
+def _earns(ranking: Ranking) -> str:
+    """Return return and risk in a sentence, in the digits of the table."""
+    policies = ranking.policies
+    it = "At worst it" if ranking.market else "It"
+    risk = f"is liquidated with probability {_first(policies, LIQUIDATION).rstrip(' *')}"
+    if "return_mean" not in policies:
+        return f"{it} {risk}."
+    earned = _first(policies, "return_mean")
+    verb = "loses" if earned.startswith("-") else "earns"
+    return f"{it} {verb} {earned.lstrip('-')} of the starting equity on average, and {risk}."
+
+
+def _first(policies: xr.Dataset, name: str) -> str:
+    return estimate_words(policies, name, " ± ")[0].strip()
+
+
 def _figures(ranking: Ranking) -> tuple[tuple[str, str, str], ...]:
     """Return the estimates of the best policy, each at its own worst market."""
     policies = ranking.policies
@@ -83,15 +103,13 @@ def _figures(ranking: Ranking) -> tuple[tuple[str, str, str], ...]:
             continue
         note = f"limit {label(ranking.max_liquidation)}" if name == LIQUIDATION else ""
         title = column_title(policies[name]).replace("\n", " ")
-        found.append((title, estimate_words(policies, name, " ± ")[0].strip(), note))
+        found.append((title, _minus(_first(policies, name)), note))
     return tuple(found)
 
 
 def _doubts(ranking: Ranking) -> list[str]:
     best = ranking.policies.isel(rank=0)
     lines: list[str] = []
-    if "return_mean" in best and float(best["return_mean"]) < 0:
-        lines.append("Even this policy loses money on average in its worst market.")
     risk, error = float(best[LIQUIDATION]), float(best[f"{LIQUIDATION}_se"])
     if ranking.satisfied and risk + SURE * error > ranking.max_liquidation:
         lines.append(
@@ -127,12 +145,16 @@ def _table(ranking: Ranking) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ..
     columns: dict[str, list[str]] = {"#": [str(row + 1) for row in range(policies.sizes["rank"])]}
     columns |= {header_lines(dim): words for dim, words in policy_words(ranking).items()}
     for name in (str(name) for name in policies.data_vars if f"{name}_se" in policies):
-        columns[column_title(policies[name])] = estimate_words(policies, name, " ± ")
+        words = estimate_words(policies, name, " ± ")
+        columns[column_title(policies[name])] = [_minus(word.strip()) for word in words]
     for dim, values in ranking.worst_at.items():
         columns[f"worst {ranking.by}\nat {dim}"] = [label(value) for value in values]
     headers = tuple(name.replace("\n", " ") for name in columns)
-    rows = zip(*([cell.strip() for cell in its] for its in columns.values()), strict=True)
-    return headers, tuple(rows)
+    return headers, tuple(zip(*columns.values(), strict=True))
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")
 
 
 def _words(name: str) -> str:

@@ -115,9 +115,20 @@ const SERIES = ["first", "second", "third", "fourth", "fifth"];
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "x"];
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
 
-function axis(title, more = {}) {
+// A title in lines that fit into so many pixels.
+function folded(title, pixels) {
+  const most = Math.max(Math.floor(pixels / 7.2), 12);
+  const lines = [""];
+  for (const word of String(title).split(" ")) {
+    if (lines.at(-1) && lines.at(-1).length + word.length >= most) lines.push("");
+    lines.push(`${lines.pop()} ${word}`.trim());
+  }
+  return lines.map(plain).join("<br>");
+}
+
+function axis(title, more = {}, pixels = document.querySelector("main").clientWidth - 110) {
   return {
-    title: { text: plain(title), standoff: 8 }, automargin: true, fixedrange: true, zeroline: false,
+    title: { text: folded(title, pixels), standoff: 8 }, automargin: true, fixedrange: true, zeroline: false,
     gridcolor: colour("line"), linecolor: colour("line"), tickcolor: colour("line"),
     exponentformat: "none", ...more,
   };

@@ -89,7 +89,7 @@ function drawSurvival(figure) {
   const times = compared.content.times;
   const lines = rows().map((row) => ({ row, cells: times.map((_, time) => estimateOf("survival", row, { time })) }));
   const traces = lines.flatMap(({ row, cells }) => {
-    const bound = (sign) => cells.map((cell) => cell.value + sign * cell.error);
+    const bound = (sign) => cells.map((cell) => Math.min(Math.max(cell.value + sign * cell.error, 0), 1));
     const { color, line, marker } = look(row);
     const band = { type: "scatter", x: times, mode: "lines", line: { width: 0, shape: "hv" }, hoverinfo: "skip" };
     return [
@@ -124,6 +124,8 @@ function drawStrips(figure, name, further) {
   })));
   strips.forEach((strip, index) => { strip.y = -index - (further ? 0.6 * groups.indexOf(strip.group) : 0); });
   const at = (wanted) => quantiles.findIndex((quantile) => Math.abs(quantile - wanted) < 1e-9);
+  const marked = quantiles.map((_, index) => index).filter((index) =>
+    quantiles[index] === 0.5 || EDGES.some(([low, high]) => index === at(low) || index === at(high)));
   const traces = strips.flatMap(({ row, group, cells, y }) => {
     const { color, marker } = look(row);
     const bars = EDGES.filter(([low, high]) => at(low) >= 0 && at(high) >= 0).map(([low, high, width]) => ({
@@ -131,16 +133,16 @@ function drawStrips(figure, name, further) {
       line: { color, width }, opacity: width > 4 ? 0.45 : 1, hoverinfo: "skip",
     }));
     const dots = {
-      type: "scatter", mode: "markers", x: cells.map((cell) => cell.value), y: cells.map(() => y),
-      error_x: { type: "data", array: cells.map((cell) => cell.error), thickness: 1.2, width: 4, color: colour("ink") },
-      marker: { ...marker, size: quantiles.map((quantile) => (quantile === 0.5 ? 10 : 3)), line: { color: colour("ground"), width: 1 } },
-      text: cells.map((cell, index) => `policy ${row + 1}${group ? `, ${plain(group)}` : ""}<br>` +
-        `${general(quantiles[index], 4)} quantile: <b>${estimate(cell.value, cell.error)}</b>`),
+      type: "scatter", mode: "markers", x: marked.map((index) => cells[index].value), y: marked.map(() => y),
+      error_x: { type: "data", array: marked.map((index) => cells[index].error), thickness: 1, width: 3, color: colour("ink") },
+      marker: { ...marker, size: marked.map((index) => (quantiles[index] === 0.5 ? 10 : 3)), line: { color: colour("ground"), width: 1 } },
+      text: marked.map((index) => `policy ${row + 1}${group ? `, ${plain(group)}` : ""}<br>` +
+        `${general(quantiles[index], 4)} quantile: <b>${estimate(cells[index].value, cells[index].error)}</b>`),
       hovertemplate: "%{text}<extra></extra>",
     };
     return [...bars, dots];
   });
-  const title = compared.content.metrics[name].title.replace(/^quantile of /, "");
+  const title = compared.content.metrics[name].title.replace(/^quantile of (the )?/, "");
   const words = strips.map(({ row, group }) => (group ? `${plain(group)} · ${row + 1}` : `policy ${row + 1}`));
   const frame = layout(80 + 44 * Math.max(strips.length, 1), {
     xaxis: axis(title, { zeroline: true, zerolinecolor: colour("pale") }),
@@ -153,8 +155,9 @@ function drawStrips(figure, name, further) {
   ]);
 }
 
-// Marks that stand side by side in groups: `names` of groups, cells[policy][group].
-function grouped(figure, names, cells, title, kind) {
+// Marks that stand side by side in groups: `names` of groups, cells[policy][group]. A share has no
+// whisker below 0.
+function grouped(figure, names, cells, title, kind, share = false) {
   const shown = rows();
   const step = 0.8 / Math.max(shown.length, 1);
   const traces = shown.map((row, index) => {
@@ -163,7 +166,11 @@ function grouped(figure, names, cells, title, kind) {
     const values = cells[index].map((cell) => cell.value);
     const text = cells[index].map((cell, group) =>
       `policy ${row + 1}<br>${plain(names[group])}: <b>${estimate(cell.value, cell.error)}</b>`);
-    const error = { type: "data", array: cells[index].map((cell) => cell.error), thickness: 1.5, width: 4, color: colour("ink") };
+    const error = {
+      type: "data", symmetric: false, array: cells[index].map((cell) => cell.error),
+      arrayminus: cells[index].map((cell) => (share ? Math.min(cell.error, cell.value) : cell.error)),
+      thickness: 1.5, width: 4, color: colour("ink"),
+    };
     const common = { x: values, y, error_x: error, text, hovertemplate: "%{text}<extra></extra>" };
     if (kind === "dots") return { type: "scatter", mode: "markers", marker, ...common };
     return { type: "bar", orientation: "h", width: step * 0.85, marker: { color }, textposition: "none", ...common };
@@ -171,7 +178,7 @@ function grouped(figure, names, cells, title, kind) {
   const frame = layout(80 + names.length * Math.max(34, 20 * shown.length), {
     barmode: "overlay",
     xaxis: axis(title, { zeroline: true, zerolinecolor: colour("pale") }),
-    yaxis: axis("", { tickmode: "array", tickvals: names.map((_, group) => -group), ticktext: names.map(folded),
+    yaxis: axis("", { tickmode: "array", tickvals: names.map((_, group) => -group), ticktext: names.map((name) => folded(name, 100)),
       showgrid: false, range: [-names.length + 0.5, 0.5] }),
   });
   finish(figure, traces, frame, () => [
@@ -180,18 +187,10 @@ function grouped(figure, names, cells, title, kind) {
   ]);
 }
 
-// Long names take two lines, so that a phone keeps room for the bars.
-function folded(name) {
-  const words = name.split(" ");
-  if (name.length <= 14 || words.length < 2) return plain(name);
-  const half = Math.ceil(words.length / 2);
-  return `${plain(words.slice(0, half).join(" "))}<br>${plain(words.slice(half).join(" "))}`;
-}
-
 function drawDots(figure, name) {
   const regimes = REPORT.extents.regime.words;
   const cells = rows().map((row) => regimes.map((_, regime) => estimateOf(name, row, { regime })));
-  grouped(figure, regimes, cells, compared.content.metrics[name].title, "dots");
+  grouped(figure, regimes, cells, compared.content.metrics[name].title, "dots", name.includes("probability"));
 }
 
 const TERMS = {

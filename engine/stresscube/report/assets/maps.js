@@ -164,7 +164,7 @@ function drawMap() {
   const cells = plane();
   const words = { x: sideWords(map.x, map.y), y: map.y ? sideWords(map.y, map.x) : [] };
   const caption = mapTitle();
-  document.getElementById("map-caption").textContent = caption;
+  document.getElementById("map-caption").textContent = caption[0].toUpperCase() + caption.slice(1);
   const [traces, frame] = map.y ? heat(figure, cells, words) : curve(cells[0], words);
   draw(figure, traces, frame, caption);
   mapKey(cells);
@@ -192,11 +192,6 @@ function heat(figure, cells, words) {
     xgap: words.x.length > 24 ? 0 : 1.5, ygap: cells.length > 24 ? 0 : 1.5,
     colorbar: { thickness: 10, outlinewidth: 0, len: 1, tickfont: { size: 11 }, exponentformat: "none", xpad: 6 },
   };
-  if (room) {
-    heatmap.text = cells.map((row) => row.map((cell) => (cell.known ? said(cell, "<br>") : "")));
-    heatmap.texttemplate = "%{text}";
-    heatmap.textfont = { size: 11 };
-  }
   const hatch = {
     type: "scatter", mode: "lines", ...outlines(hatched), fill: "toself", line: { width: 0 }, hoverinfo: "skip",
     fillpattern: { shape: "/", fgcolor: colour("hatch"), bgcolor: colour("panel"), size: 7, solidity: 0.2 },
@@ -206,9 +201,38 @@ function heat(figure, cells, words) {
   });
   const frame = layout(height, {
     xaxis: axis(REPORT.extents[map.x].title, ticks(words.x)),
-    yaxis: axis(REPORT.extents[map.y].title, ticks(words.y)),
+    yaxis: axis(REPORT.extents[map.y].title, ticks(words.y), height - 80),
   });
-  return [[hatch, heatmap, edge("ground", 6), edge("ink", 3)], frame];
+  const numbers = room ? [cellNumbers(cells, (cell) => said(cell, "<br>"))] : [];
+  return [[hatch, heatmap, edge("ground", 6), edge("ink", 3), ...numbers], frame];
+}
+
+// Numbers in the cells, black or white, whichever has the higher contrast on the cell (WCAG 2.2).
+function cellNumbers(cells, said) {
+  const known = cells.flatMap((line, row) => line.map((cell, column) => ({ ...cell, row, column }))).filter((cell) => cell.known);
+  return {
+    type: "scatter", mode: "text", x: known.map((cell) => cell.column), y: known.map((cell) => cell.row),
+    text: known.map(said), hoverinfo: "skip", cliponaxis: false,
+    textfont: { size: 11, color: known.map((cell) => readableOn(cellColour(cell.value))) },
+  };
+}
+
+// Red, green and blue, 0 to 255, of a value on the metric's scale.
+function cellColour(value) {
+  const { low, high, stops } = map.metric.colours;
+  const spot = Math.min(Math.max((value - low) / (high - low), 0), 1);
+  const next = Math.max(stops.findIndex(([at]) => at >= spot), 1);
+  const [[from, start], [to, end]] = [stops[next - 1], stops[next]];
+  const share = to > from ? (spot - from) / (to - from) : 0;
+  const part = (shade, index) => parseInt(shade.slice(1 + 2 * index, 3 + 2 * index), 16);
+  return [0, 1, 2].map((index) => part(start, index) * (1 - share) + part(end, index) * share);
+}
+
+function readableOn(shade) {
+  const [red, green, blue] = shade.map((part) => part / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  const lightness = 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+  return 1.05 / lightness > lightness / 0.05 ? "white" : "black";
 }
 
 // A cube of one axis has no plane: its values as dots with error bars.
@@ -223,7 +247,7 @@ function curve(cells, words) {
   };
   const frame = layout(320, {
     xaxis: axis(REPORT.extents[map.x].title, ticks(words.x)),
-    yaxis: axis(map.metric.title),
+    yaxis: axis(map.metric.title, {}, 240),
   });
   return [[trace], frame];
 }
