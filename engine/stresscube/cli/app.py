@@ -187,9 +187,7 @@ def report(
     """Write a page that answers which policy survives: opens anywhere, without a network."""
     from stresscube.cli import report as command
 
-    command.report(
-        run, out=out, where=where or [], max_liquidation=max_liquidation, by=by, top=top
-    )
+    command.report(run, out=out, where=where or [], max_liquidation=max_liquidation, by=by, top=top)
 
 
 @app.command()

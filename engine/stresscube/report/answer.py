@@ -120,10 +120,10 @@ def _doubts(ranking: Ranking) -> list[str]:
         lines.append("Fewer than 10 of its paths were liquidated, so that risk is known roughly.")
     if alike := _alike(ranking):
         of = ranking.policies.sizes["rank"] - 1
-        cannot = "the next policy cannot" if of == 1 else f"{alike} of the next {of} cannot"
+        which = f"{alike} of the next {of} policies" if of > 1 else "the next policy"
         lines.append(
-            f"By {_words(ranking.by)}, {cannot} be told apart from it: "
-            "their differences are within two paired standard errors."
+            f"By {_words(ranking.by)}, {which} cannot be told apart from it: "
+            "within two paired standard errors."
         )
     if ranking.missing:
         lines.append("The run is not finished: policies with missing cells are left out.")

@@ -62,9 +62,7 @@ function chooseMetric(name) {
   }
   const dims = mapDims();
   if (!dims.includes(map.x)) map.x = dims.find((dim) => dim !== map.y);
-  if (map.y && !dims.includes(map.y)) map.y = dims.find((dim) => dim !== map.x);
-  map.y ??= dims.find((dim) => dim !== map.x) ?? null;
-  if (!map.content.sides[1] && map.content.dims.filter((dim) => extent(dim) > 1).length < 2) map.y = null;
+  if (!dims.includes(map.y)) map.y = dims.find((dim) => dim !== map.x) ?? null;
   buildMapControls();
   drawMap();
 }
