@@ -182,7 +182,7 @@ def test_nothing_is_loaded(text: str) -> None:
 
 
 def test_only_the_known_scripts_may_run(text: str) -> None:
-    policies = [attributes.get("content") or "" for tag, attributes in Reader(text).tags
+    policies = [attributes.get("content") or "" for _, attributes in Reader(text).tags
                 if attributes.get("http-equiv") == "Content-Security-Policy"]  # fmt: skip
     assert len(policies) == 1
     assert policies[0].startswith("default-src 'none'; script-src 'sha256-")
@@ -207,8 +207,9 @@ def test_the_library_is_the_one_that_is_named() -> None:
 def test_every_text_is_escaped() -> None:
     text = page(report_cubes.hostile(), Asked(top=3))
     reader = Reader(text)
-    assert sum(tag == "script" for tag, _ in reader.tags) == 3
-    assert "img" not in {tag for tag, _ in reader.tags}
+    tags = [tag for tag, _ in reader.tags]
+    assert tags.count("script") == 3
+    assert "img" not in tags
     names = [name for _, attributes in reader.tags for name in attributes]
     assert not [name for name in names if name.startswith("on")]
     assert report_cubes.HOSTILE in words(text)
