@@ -274,7 +274,7 @@ def test_the_page_says_what_was_asked_and_where_it_comes_from(text: str) -> None
     for part in (
         "BTC against ETH", "7 days, in steps of 1 min", "20,000, the same for every policy",
         "0.85, 0.6, 0.3", "market: regimes", "C 0.0005 0, 0.004; 50000, 0.005", "seed 7",
-        "0123456789abcdef",
+        "0123456789abcdef", "Changed when it was run: simulation.seed=7.",
         "stresscube 0.1.0, numpy 2.4.6", "simulation.seed=7", 'horizon = "7d"',
     ):  # fmt: skip
         assert part in said, part

@@ -68,6 +68,7 @@ def page(summary: xr.Dataset, asked: Asked | None = None) -> str:
         setting=setting(data),
         grid=grid(summary, data),
         assumptions=assumptions(str(summary.attrs.get("scenario", ""))),
+        overrides=[str(it) for it in summary.attrs.get("overrides", [])],
         maps=maps,
         details=details,
         limit=f"{asked.max_liquidation:g}",
