@@ -73,7 +73,7 @@ def widest(text: str) -> int:
 def test_help_names_every_command_and_fits() -> None:
     result = call("--help")
     assert result.exit_code == 0
-    for command in ("run", "check", "show", "plot", "schema"):
+    for command in ("run", "check", "show", "recommend", "export", "plot", "schema"):
         assert re.search(rf"^\W*{command}\s", result.stdout, re.MULTILINE)
         assert call(command, "--help").exit_code == 0
 
@@ -107,7 +107,7 @@ def test_the_next_commands_work(here: Path, backend: FakeBackend) -> None:
 
     printed = call("run", "small.toml", "-o", "a run").stdout
     commands = [line.strip() for line in printed.splitlines() if line.startswith("  stresscube ")]
-    assert len(commands) == 2
+    assert len(commands) == 3
     for command in commands:
         result = call(*shlex.split(command)[1:])
         assert result.exit_code == 0, result.output

@@ -87,7 +87,7 @@ def text(cube: xr.Dataset) -> str:
 def test_the_answer_is_that_of_show(cube: xr.Dataset, by: str) -> None:
     ranking = rank(cube, by=by, max_liquidation=0.05, top=4)
     said = words(page(cube, Asked(by=by, max_liquidation=0.05, top=4)))
-    rows = zip(*policy_words(ranking).values(), strict=True)
+    rows = zip(*policy_words(ranking.policies, ranking.fixed).values(), strict=True)
     for number, row in enumerate(rows, start=1):
         assert f"{number} {' '.join(row)} " in said
     for name in (by, "liquidation_probability", "return_mean"):

@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from stresscube.when_loaded import when_loaded
+
 if TYPE_CHECKING:
     from stresscube.market_view import market
     from stresscube.runner import run
@@ -40,3 +42,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+# `ds.stress` stands on every Dataset, but neither xarray nor the accessor is loaded before a
+# Dataset is wanted.
+when_loaded("xarray", lambda: importlib.import_module("stresscube.accessor"))

@@ -5,9 +5,13 @@ The table of `stresscube show` and the page of `stresscube report` print the sam
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 import xarray as xr
 
-from stresscube.show import LIQUIDATION, Ranking
+from stresscube.policies import LIQUIDATION
+from stresscube.show import Ranking
 from stresscube.text import label, listing, plural, uncertain_column
 
 
@@ -31,29 +35,15 @@ def circumstances(ranking: Ranking) -> list[str]:
     return lines
 
 
-def policy_words(ranking: Ranking) -> dict[str, list[str]]:
-    """Return the values of each policy dim, as text; a leverage that a cap clips as '50→20'."""
-    policies = ranking.policies
-    dims = [str(dim) for dim in policies.coords if str(dim) not in ranking.fixed]
-    words = {dim: [label(value) for value in policies[dim].values.tolist()] for dim in dims}
-    if "leverage" in words and "leverage_effective" in policies:
-        effective = [label(value) for value in policies["leverage_effective"].values.tolist()]
-        asked = words["leverage"]
-        words["leverage"] = [
-            want if want == got else f"{want}→{got}"
-            for want, got in zip(asked, effective, strict=True)
-        ]
-    return words
-
-
 def estimate_words(policies: xr.Dataset, name: str, sign: str) -> list[str]:
-    """Return 'value ± error' texts, lined up at the sign."""
-    pairs = uncertain_column(policies[name].values.tolist(), policies[f"{name}_se"].values.tolist())
-    if name == "difference_to_best":
-        pairs[0] = ("", "")
-    width = max((len(error) for _, error in pairs), default=0)
+    """Return 'value ± error' texts; too few liquidations are marked."""
+    cells = with_errors(
+        policies[name].values.tolist(),
+        policies[f"{name}_se"].values.tolist(),
+        sign,
+        blank_first=name == "difference_to_best",
+    )
     few = policies["few_events"].values if name == LIQUIDATION and "few_events" in policies else ()
-    cells = [f"{value}{sign}{error:<{width}}" if error else value for value, error in pairs]
     marks = ["*" if mark else " " for mark in few] if any(few) else [""] * len(cells)
     return [cell + mark for cell, mark in zip(cells, marks, strict=True)]
 
@@ -65,15 +55,6 @@ def column_title(metric: xr.DataArray) -> str:
         return header_lines(name)
     stem = name.removesuffix("_quantile").replace("_", " ")
     return f"{stem}\n{label(metric.attrs['quantile'])} quantile"
-
-
-def header_lines(name: str) -> str:
-    """Break a name into lines of about equal length at its underscores."""
-    first, second = "", name.replace("_", " ")
-    while " " in second and len(first) < len(second.partition(" ")[2]) + 1:
-        word, _, second = second.partition(" ")
-        first = f"{first} {word}".strip()
-    return f"{first}\n{second}" if first else second
 
 
 def footnotes(ranking: Ranking) -> list[str]:
@@ -88,8 +69,50 @@ def footnotes(ranking: Ranking) -> list[str]:
         share = f"{ranking.missing:,} of {plural(ranking.cells, 'cell')}"
         lines.append(f"{share} not run yet: their policies are left out.")
     lines.append("± one standard error; a difference to the best is paired: same paths.")
-    if any("→" in word for word in policy_words(ranking).get("leverage", [])):
+    if any("→" in word for word in policy_words(policies, ranking.fixed).get("leverage", [])):
         lines.append("→ the leverage that the venue's cap leaves.")
     if "few_events" in policies and bool(policies["few_events"].any()):
         lines.append("* fewer than 10 liquidations seen.")
     return lines
+
+
+def with_errors(
+    values: Sequence[float],
+    errors: Sequence[float],
+    sign: str = " ± ",
+    *,
+    blank_first: bool = False,
+) -> list[str]:
+    """Return 'value ± error' texts, lined up at the sign."""
+    pairs = uncertain_column(values, errors)
+    if blank_first:
+        pairs[0] = ("", "")
+    width = max((len(error) for _, error in pairs), default=0)
+    return [f"{value}{sign}{error:<{width}}" if error else value for value, error in pairs]
+
+
+def header_lines(name: str) -> str:
+    """Break a name into lines of about equal length at its underscores."""
+    first, second = "", name.replace("_", " ")
+    while " " in second and len(first) < len(second.partition(" ")[2]) + 1:
+        word, _, second = second.partition(" ")
+        first = f"{first} {word}".strip()
+    return f"{first}\n{second}" if first else second
+
+
+def policy_words(policies: xr.Dataset, fixed: Iterable[str]) -> dict[str, list[str]]:
+    """Return the values of each policy dim along `rank`, as text; a capped leverage as '50→20'."""
+    left_out = set(fixed)
+    dims = [str(dim) for dim in policies.coords if policies[dim].dims == ("rank",)]
+    words = {
+        dim: [label(value) for value in np.atleast_1d(policies[dim].values).tolist()]
+        for dim in dims
+        if dim not in left_out
+    }
+    if "leverage" in words and "leverage_effective" in policies:
+        effective = [label(value) for value in policies["leverage_effective"].values.tolist()]
+        words["leverage"] = [
+            want if want == got else f"{want}→{got}"
+            for want, got in zip(words["leverage"], effective, strict=True)
+        ]
+    return words

@@ -1,4 +1,4 @@
-"""The command line: `stresscube run | check | show | plot | report | schema`."""
+"""The command line: `stresscube run | check | show | recommend | report | plot | ...`."""
 
 from stresscube.cli.app import app, main
 

@@ -18,7 +18,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="A first run: stresscube run scenarios/quickstart.toml",
+    epilog="A first run: stresscube run scenarios/quickstart.toml\n\n"
+    "Exit codes: 0 done; 1 a run could not go on; 2 something asked for cannot be; 70 a bug; "
+    "130 stopped, what was finished is kept.",
 )
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
@@ -68,6 +70,7 @@ Limit = Annotated[
         "--max-liquidation", min=0.0, max=1.0, metavar="P", help="Highest liquidation probability."
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs to read.")]
 
 
 @app.command()
@@ -86,6 +89,7 @@ def run(
     memory: Memory = None,
     trust: Trust = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run a scenario and write its stress cube; run it again to go on after a stop."""
     from stresscube.cli import run as command
@@ -101,6 +105,7 @@ def run(
         memory=memory,
         trust=trust,
         quiet=quiet,
+        as_json=as_json,
     )
     command.run(options)
 
@@ -116,6 +121,7 @@ def check(
     threads: Threads = None,
     memory: Memory = None,
     trust: Trust = False,
+    as_json: Json = False,
 ) -> None:
     """Show what a run would compute, how large it gets and how long it takes."""
     from stresscube.cli import check as command
@@ -129,6 +135,7 @@ def check(
         threads=threads,
         memory=memory,
         trust=trust,
+        as_json=as_json,
     )
 
 
@@ -140,11 +147,88 @@ def show(
     max_liquidation: Limit = 0.01,
     by: Annotated[str, typer.Option("--by", metavar="METRIC", help="What to rank by.")] = "sharpe",
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows.")] = 10,
+    as_json: Json = False,
 ) -> None:
     """Show the best policies under a liquidation limit, with error bars."""
     from stresscube.cli import show as command
 
-    command.show(run, where=where or [], max_liquidation=max_liquidation, by=by, top=top)
+    command.show(
+        run,
+        where=where or [],
+        max_liquidation=max_liquidation,
+        by=by,
+        top=top,
+        as_json=as_json,
+    )
+
+
+@app.command()
+@one_line_errors
+def recommend(
+    run: RunFolder,
+    maximise: Annotated[
+        str | None,
+        typer.Option("--maximise", metavar="METRIC", help="What to have most of; sharpe."),
+    ] = None,
+    minimise: Annotated[
+        str | None,
+        typer.Option("--minimise", metavar="METRIC", help="What to have least of, instead."),
+    ] = None,
+    subject_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--subject-to",
+            metavar="LIMIT",
+            help="METRIC<NUMBER or METRIC>NUMBER: max_drawdown_quantile[0.95]<20%. May be "
+            "repeated; liquidation_probability<0.01 unless given.",
+        ),
+    ] = None,
+    case: Annotated[
+        str,
+        typer.Option("--case", metavar="worst|mean", help="How markets count: the worst, or all."),
+    ] = "worst",
+    confidence: Annotated[
+        float, typer.Option("--confidence", metavar="P", help="How sure to be.")
+    ] = 0.95,
+    where: Where = None,
+    top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Recommend a policy over all markets at once, and say how sure that is."""
+    from stresscube.cli import recommend as command
+
+    command.recommend(
+        run,
+        maximise=maximise,
+        minimise=minimise,
+        subject_to=subject_to,
+        case=case,
+        confidence=confidence,
+        where=where or [],
+        top=top,
+        as_json=as_json,
+    )
+
+
+@app.command()
+@one_line_errors
+def export(
+    run: RunFolder,
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", metavar="FILE", help="Where to write; - is stdout."),
+    ] = Path("-"),
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", "-m", metavar="METRIC", help="Only these. May be repeated."),
+    ] = None,
+    where: Where = None,
+    batches: Annotated[bool, typer.Option("--batches", help="Batch means too.")] = False,
+) -> None:
+    """Write the cube as CSV: one line a cell, every metric with its standard error."""
+    from stresscube.cli import export as command
+
+    command.export(run, out=out, metrics=metrics or [], where=where or [], batches=batches)
 
 
 @app.command()
@@ -162,12 +246,20 @@ def plot(
     ] = None,
     where: Where = None,
     max_liquidation: Limit = 0.01,
+    as_json: Json = False,
 ) -> None:
     """Draw a heat map of a metric over two dims of the cube."""
     from stresscube.cli import plot as command
 
     command.plot(
-        run, metric=metric, x=x, y=y, out=out, where=where or [], max_liquidation=max_liquidation
+        run,
+        metric=metric,
+        x=x,
+        y=y,
+        out=out,
+        where=where or [],
+        max_liquidation=max_liquidation,
+        as_json=as_json,
     )
 
 
@@ -208,20 +300,23 @@ def kernel(
     ] = "cuda",
     settings: Set = None,
     trust: Trust = False,
+    as_json: Json = False,
 ) -> None:
     """Print the code that is generated for a scenario: CUDA C++, or Python for numba."""
     from stresscube.cli import kernel as command
 
-    command.kernel(scenario, backend=backend, settings=tuple(settings or ()), trust=trust)
+    command.kernel(
+        scenario, backend=backend, settings=tuple(settings or ()), trust=trust, as_json=as_json
+    )
 
 
 @app.command()
 @one_line_errors
-def doctor() -> None:
+def doctor(as_json: Json = False) -> None:
     """Tell what each backend needs, what of that is here, and what installs the rest."""
     from stresscube.cli import doctor as command
 
-    command.diagnose()
+    command.diagnose(as_json=as_json)
 
 
 def _print_version(wanted: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 import xarray as xr
@@ -13,17 +14,19 @@ from rich.markup import escape
 
 from stresscube.backends import automatic
 from stresscube.cli import rates
+from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.cli.errors import stop
 from stresscube.cli.open import open_summary
 from stresscube.cli.progress import Meter, meter
 from stresscube.cli.scenario import load_scenario
-from stresscube.cli.show import print_ranking
+from stresscube.cli.show import print_ranking, ranking_document
 from stresscube.errors import Interrupted, StresscubeError
 from stresscube.plane import default_sides
+from stresscube.policies import LIQUIDATION
 from stresscube.runner import run as run_scenario
 from stresscube.runner import usable_cores
-from stresscube.show import LIQUIDATION, rank
+from stresscube.show import rank
 from stresscube.text import count, plural, time_span
 
 ROWS = 5
@@ -43,6 +46,7 @@ class RunOptions:
     memory: str | None = None
     trust: bool = False
     quiet: bool = False
+    as_json: bool = False
 
     @property
     def command(self) -> str:
@@ -58,6 +62,7 @@ class RunOptions:
         words += ["--memory", self.memory] if self.memory is not None else []
         words += ["--trust"] if self.trust else []
         words += ["--quiet"] if self.quiet else []
+        words += ["--json"] if self.as_json else []
         return shlex.join(words)
 
 
@@ -83,7 +88,9 @@ def run(options: RunOptions) -> None:
     if teller.plan is not None:
         threads = options.threads or usable_cores()
         rates.remember(teller.plan, threads, teller.done, teller.seconds)
-    if not options.quiet:
+    if options.as_json:
+        emit(_document(folder, teller))
+    elif not options.quiet:
         _report(folder, teller, options.backend)
 
 
@@ -103,6 +110,26 @@ def _report(folder: Path, teller: Meter, backend: str) -> None:
     _suggest(folder, summary, out)
 
 
+def _document(folder: Path, teller: Meter) -> dict[str, Any]:
+    """Return what `--json` prints: what was done and the best policies."""
+    summary = open_summary(folder)
+    plan = teller.plan
+    found: dict[str, Any] = {
+        "run": folder,
+        "name": summary.attrs["name"],
+        "paths": summary.attrs["paths"],
+        "policy_steps": teller.done,
+        "seconds": teller.seconds,
+        "blocks_kept_from_before": teller.resumed,
+        "cells": None if plan is None else plan.cells,
+        "ranking": None,
+    }
+    try:
+        return found | {"ranking": ranking_document(rank(summary, top=ROWS))}
+    except StresscubeError as error:
+        return found | {"no_ranking": str(error)}
+
+
 def _what_was_done(folder: Path, teller: Meter) -> str:
     plan = teller.plan
     if plan is None or teller.resumed == len(plan.blocks):
@@ -116,7 +143,7 @@ def _what_was_done(folder: Path, teller: Meter) -> str:
 def _suggest(folder: Path, summary: xr.Dataset, out: Console) -> None:
     """Print commands that go on from here."""
     run_folder = shlex.quote(str(folder))
-    lines = [f"stresscube show {run_folder} --top 20"]
+    lines = [f"stresscube show {run_folder} --top 20", f"stresscube recommend {run_folder}"]
     sides = default_sides(summary, LIQUIDATION)
     if sides is not None:
         lines.append(f"stresscube plot {run_folder} --x {sides[0]} --y {sides[1]} -o plot.png")

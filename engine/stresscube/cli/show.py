@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table
 
+from stresscube.cli.as_json import emit, rows
 from stresscube.cli.console import console
 from stresscube.cli.open import open_summary
+from stresscube.cli.tables import Column, first_that_fits, in_one, table_of
 from stresscube.show import Ranking, rank
 from stresscube.text import label
 from stresscube.where import parse_where
@@ -31,13 +31,46 @@ DROPPED_FIRST = ("max_drawdown_quantile", "return_mean", "worst at", "difference
 """Columns given up, in this order, until the table fits the terminal."""
 
 
-def show(run: Path, *, where: Sequence[str], max_liquidation: float, by: str, top: int) -> None:
+def show(
+    run: Path,
+    *,
+    where: Sequence[str],
+    max_liquidation: float,
+    by: str,
+    top: int,
+    as_json: bool = False,
+) -> None:
     """Print the best policies of a run under a liquidation limit."""
     summary = open_summary(run)
     ranking = rank(
         summary, where=parse_where(where), max_liquidation=max_liquidation, by=by, top=top
     )
-    print_ranking(ranking, console(), name=str(summary.attrs["name"]))
+    name = str(summary.attrs["name"])
+    if as_json:
+        emit({"name": name, **ranking_document(ranking)})
+    else:
+        print_ranking(ranking, console(), name=name)
+
+
+def ranking_document(ranking: Ranking) -> dict[str, Any]:
+    """Return a ranking as JSON has it: what was asked, the policies, what stands outside."""
+    policies = rows(ranking.policies, "rank")
+    for place, policy in enumerate(policies):
+        if ranking.worst_at:
+            policy["worst_at"] = {dim: its[place] for dim, its in ranking.worst_at.items()}
+    return {
+        "by": ranking.by,
+        "max_liquidation": ranking.max_liquidation,
+        "satisfied": ranking.satisfied,
+        "fixed": ranking.fixed,
+        "market": ranking.market,
+        "policies": policies,
+        "qualified": ranking.qualified,
+        "candidates": ranking.candidates,
+        "cells": ranking.cells,
+        "infeasible": ranking.infeasible,
+        "missing": ranking.missing,
+    }
 
 
 def print_ranking(ranking: Ranking, out: Console, *, name: str) -> None:
@@ -53,60 +86,36 @@ def print_ranking(ranking: Ranking, out: Console, *, name: str) -> None:
 
 def _fitting_table(ranking: Ranking, out: Console) -> Table:
     """Return the table with as many columns as the width holds."""
+    return first_that_fits(_tables(ranking), out)
+
+
+def _tables(ranking: Ranking) -> Iterator[Table]:
+    """Yield the table, each time with less in it."""
     optional = [name for name in DROPPED_FIRST if name != ranking.by]
     for dropped in range(len(optional) + 1):
         for sign in (" ± ", "±"):
-            table = _table(ranking, skip=optional[:dropped], sign=sign)
-            if _width(table, out) <= out.width:
-                return table
-    return _table(ranking, skip=optional, sign=" ± ", together=True)
-
-
-def _width(table: Table, out: Console) -> int:
-    return Measurement.get(out, out.options.update(max_width=10_000), table).maximum
+            yield _table(ranking, skip=optional[:dropped], sign=sign)
+    yield _table(ranking, skip=optional, sign=" ± ", together=True)
 
 
 def _table(ranking: Ranking, *, skip: Sequence[str], sign: str, together: bool = False) -> Table:
     """Build the table; `together` puts all policy dims into one folded column."""
     policies = ranking.policies
-    table = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), collapse_padding=True
-    )
-    columns = [_Column("#", [str(row + 1) for row in range(policies.sizes["rank"])], "dim")]
-    dims = policy_words(ranking)
+    columns = [Column("#", [str(row + 1) for row in range(policies.sizes["rank"])], "dim")]
+    dims = policy_words(policies, ranking.fixed)
     if together:
-        rows = zip(*dims.values(), strict=True)
-        texts = [" ".join(map("=".join, zip(dims, row, strict=True))) for row in rows]
-        columns.append(_Column("policy", texts, folded=True))
+        columns.append(in_one(dims))
     else:
-        columns += [_Column(header_lines(dim), words) for dim, words in dims.items()]
+        columns += [Column(header_lines(dim), words) for dim, words in dims.items()]
     for name in (str(name) for name in policies.data_vars):
         if f"{name}_se" in policies and name not in skip:
             style = "bold" if name == ranking.by else ""
-            words = estimate_words(policies, name, sign)
-            columns.append(_Column(column_title(policies[name]), words, style))
+            columns.append(
+                Column(column_title(policies[name]), estimate_words(policies, name, sign), style)
+            )
     if "worst at" not in skip:
         columns += [
-            _Column(f"worst {ranking.by}\nat {dim}", [label(value) for value in values])
+            Column(f"worst {ranking.by}\nat {dim}", [label(value) for value in values])
             for dim, values in ranking.worst_at.items()
         ]
-    for column in columns:
-        column.add_to(table)
-    for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*map(escape, row))
-    return table
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    header: str
-    cells: list[str]
-    style: str = ""
-    folded: bool = False
-
-    def add_to(self, table: Table) -> None:
-        if self.folded:
-            table.add_column(escape(self.header), overflow="fold", style=self.style)
-        else:
-            header = escape(self.header)
-            table.add_column(header, justify="right", no_wrap=True, style=self.style)
+    return table_of(columns)

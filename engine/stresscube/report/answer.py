@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from stresscube.policies import LIQUIDATION
 from stresscube.report.compared import names
-from stresscube.show import LIQUIDATION, Ranking
+from stresscube.show import Ranking
 from stresscube.text import label
 from stresscube.wording import (
     circumstances,
@@ -143,7 +144,10 @@ def _alike(ranking: Ranking) -> int:
 def _table(ranking: Ranking) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     policies = ranking.policies
     columns: dict[str, list[str]] = {"#": [str(row + 1) for row in range(policies.sizes["rank"])]}
-    columns |= {header_lines(dim): words for dim, words in policy_words(ranking).items()}
+    columns |= {
+        header_lines(dim): words
+        for dim, words in policy_words(ranking.policies, ranking.fixed).items()
+    }
     for name in (str(name) for name in policies.data_vars if f"{name}_se" in policies):
         words = estimate_words(policies, name, " ± ")
         columns[column_title(policies[name])] = [_minus(word.strip()) for word in words]

@@ -10,7 +10,7 @@ from typing import Any, cast
 import xarray as xr
 
 from stresscube.plane import title_with_units
-from stresscube.show import LIQUIDATION
+from stresscube.policies import LIQUIDATION
 from stresscube.text import label
 
 ROOMS = ("market", "venues", "policy", "simulation")

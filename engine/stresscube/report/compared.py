@@ -7,8 +7,9 @@ from typing import Any
 import xarray as xr
 
 from stresscube.plane import title_with_units
+from stresscube.policies import LIQUIDATION
 from stresscube.report.pack import pack
-from stresscube.show import LIQUIDATION, Ranking
+from stresscube.show import Ranking
 from stresscube.wording import policy_words
 
 MOST = 5
@@ -66,7 +67,7 @@ def compared(data: xr.Dataset, ranking: Ranking) -> dict[str, Any]:
 
 def names(ranking: Ranking) -> list[str]:
     """Return each policy in words: 'venue B, leverage 10'; 'the policy' if there is one alone."""
-    words = policy_words(ranking)
+    words = policy_words(ranking.policies, ranking.fixed)
     titles = {dim: title_with_units(ranking.policies[dim]) for dim in words}
     rows = range(ranking.policies.sizes["rank"])
     found = [", ".join(f"{titles[dim]} {its[row]}" for dim, its in words.items()) for row in rows]

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from stresscube.plane import beyond_the_sweep, cut, default_sides, title_with_units
+from stresscube.policies import LIQUIDATION, less_is_better
 from stresscube.report.colours import colour_stops
 from stresscube.report.pack import CHARACTERS, pack, pack_bits
-from stresscube.show import LIQUIDATION, less_is_better
 from stresscube.text import label
 
 BUDGET = 4_400_000
