@@ -58,7 +58,12 @@ def _tmpfs() -> bool:
     )
 
 
+def _chromium() -> bool:
+    return importlib.import_module("browser").program() is not None
+
+
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "chromium": (_chromium, "a Chromium browser (Debian: apt-get install chromium)"),
     "compiler": (lambda: any(map(shutil.which, ("c++", "g++", "clang++"))), "a C++ compiler"),
     "data": (DATA.is_dir, "the recorded market data"),
     "gpu": (_gpu, "an NVIDIA GPU and CuPy"),

@@ -85,7 +85,7 @@ def cut(
     data, fixed = _settle(data, metric, (x, y), max_liquidation)
     return Plane(
         metric=metric,
-        title=_title(data[metric]),
+        title=title_with_units(data[metric]),
         scenario=str(summary.attrs.get("name", "")),
         x=_axis(data, x, y),
         y=_axis(data, y, x),
@@ -153,7 +153,7 @@ def _settle(
     choice |= _best(chosen_market.isel(kept), own, limit)
     for dim in rest:
         if dim not in choice:
-            choice[dim] = _beyond_the_sweep(data, metric, dim)
+            choice[dim] = beyond_the_sweep(data, metric, dim)
     fixed = tuple(Fixed(dim, data[dim].values[choice[dim][0]].item(), choice[dim][1])
                   for dim in rest)  # fmt: skip
     return data.isel({dim: index for dim, (index, _) in choice.items()}), fixed
@@ -194,7 +194,8 @@ def _best(data: xr.Dataset, own: list[str], limit: float) -> dict[str, tuple[int
     return {dim: (int(np.flatnonzero(data[dim].values == values[dim])[0]), why) for dim in own}
 
 
-def _beyond_the_sweep(data: xr.Dataset, metric: str, dim: str) -> tuple[int, str]:
+def beyond_the_sweep(data: xr.Dataset, metric: str, dim: str) -> tuple[int, str]:
+    """Return which value of a dim that is no axis of the sweep to look at first, and why."""
     if dim == "quantile":
         return adverse_quantile(data, metric), "bad side"
     if dim == "time":
@@ -211,7 +212,7 @@ def _full(array: xr.DataArray, data: xr.Dataset, y: str, x: str) -> xr.DataArray
 def _axis(data: xr.Dataset, dim: str, other: str) -> Axis:
     """Return a side; a leverage that the venue's cap clips is named 50→20."""
     words = [label(value, digits=4) for value in data[dim].values.tolist()]
-    title = _title(data[dim])
+    title = title_with_units(data[dim])
     if dim == "leverage" and "leverage_effective" in data:
         effective = data["leverage_effective"]
         first = effective.isel({other: 0}) if other in effective.dims else effective
@@ -226,7 +227,8 @@ def _axis(data: xr.Dataset, dim: str, other: str) -> Axis:
     return Axis(dim, title, tuple(words))
 
 
-def _title(array: xr.DataArray) -> str:
+def title_with_units(array: xr.DataArray) -> str:
+    """Return what an axis or a metric is called, with its units if it has any."""
     title = str(array.attrs.get("long_name", str(array.name).replace("_", " ")))
     units = str(array.attrs.get("units", "1"))
     return title if units in ("", "1") else f"{title} ({units})"

@@ -159,7 +159,7 @@ def _cells(axes: Axes, plane: Plane) -> QuadMesh:
             hatched, facecolor=GROUND, edgecolor=HATCH, linewidth=0, hatch="////", zorder=0.5
         )
     )
-    colours, norm = _scale(plane)
+    colours, norm = scale(plane.metric, plane.values, plane.max_liquidation)
     gap = 1.5 if min(LARGEST[0] / columns, LARGEST[1] / rows) > SMALL else 0.0
     return axes.pcolormesh(
         np.arange(columns + 1, dtype=np.float64),
@@ -173,22 +173,24 @@ def _cells(axes: Axes, plane: Plane) -> QuadMesh:
     )
 
 
-def _scale(plane: Plane) -> tuple[Colormap, Normalize]:
+def scale(
+    metric: str, values: npt.NDArray[np.float64], max_liquidation: float
+) -> tuple[Colormap, Normalize]:
     """Return colours that stay apart for every kind of colour vision, dark or red for bad.
 
     A metric of both signs gets two colours that meet at 0. Probabilities of losses are spread
     by their root, so that small ones, which matter, are told apart.
     """
-    known = plane.values[np.isfinite(plane.values)]
+    known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     if low < 0 < high:
         reach = max(-low, high)
-        return mpl.colormaps["RdBu_r" if less_is_better(plane.metric) else "RdBu"], Normalize(
+        return mpl.colormaps["RdBu_r" if less_is_better(metric) else "RdBu"], Normalize(
             -reach, reach
         )
-    colours = LOSS if less_is_better(plane.metric) else GAIN
-    if "probability" in plane.metric and colours is LOSS:
-        return colours, PowerNorm(0.5, 0.0, max(high, 2 * plane.max_liquidation, 1e-6))
+    colours = LOSS if less_is_better(metric) else GAIN
+    if "probability" in metric and colours is LOSS:
+        return colours, PowerNorm(0.5, 0.0, max(high, 2 * max_liquidation, 1e-6))
     if low == high:
         low, high = low - 0.5, high + 0.5
     return colours, Normalize(low, high)

@@ -1,4 +1,4 @@
-"""The command line: `stresscube run | check | show | recommend | export | plot | ...`."""
+"""The command line: `stresscube run | check | show | recommend | report | plot | ...`."""
 
 from stresscube.cli.app import app, main
 

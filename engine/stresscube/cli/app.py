@@ -438,6 +438,25 @@ def calibrate(
 
 @app.command()
 @one_line_errors
+def report(
+    run: RunFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="An .html file; RUN.html unless given."),
+    ] = None,
+    where: Where = None,
+    max_liquidation: Limit = 0.01,
+    by: Annotated[str, typer.Option("--by", metavar="METRIC", help="What to rank by.")] = "sharpe",
+    top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows of the table.")] = 10,
+) -> None:
+    """Write a page that answers which policy survives: opens anywhere, without a network."""
+    from stresscube.cli import report as command
+
+    command.report(run, out=out, where=where or [], max_liquidation=max_liquidation, by=by, top=top)
+
+
+@app.command()
+@one_line_errors
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
     from stresscube.cli import schema as command

@@ -15,20 +15,13 @@ from rich.table import Table
 from stresscube.cli.as_json import emit, rows
 from stresscube.cli.console import console
 from stresscube.cli.open import open_summary
-from stresscube.cli.tables import (
-    Column,
-    first_that_fits,
-    header,
-    in_one,
-    policy_words,
-    table_of,
-    with_errors,
-)
+from stresscube.cli.tables import Column, first_that_fits, in_one, table_of
 from stresscube.decide.question import LIMIT, Question
 from stresscube.decide.recommend import SHARPES, Deflation, Recommendation
 from stresscube.decide.recommend import recommend as answer
 from stresscube.text import label, listing, plural, uncertain
 from stresscube.where import parse_where
+from stresscube.wording import header_lines, policy_words, with_errors
 
 DROPPED_FIRST = ("worst at", "confidence", "constraints", "difference")
 """Columns given up, in this order, until the table fits the terminal."""
@@ -243,11 +236,13 @@ def _table(
 ) -> Table:
     policies, dims = found.policies, policy_words(found.policies, found.fixed)
     columns = [Column("#", _numbers(found), "dim")]
-    columns += [in_one(dims)] if together else [Column(header(it), dims[it]) for it in dims]
-    columns.append(Column(header(str(found.question.goal)), _cells(found, "goal", sign), "bold"))
+    columns += [in_one(dims)] if together else [Column(header_lines(it), dims[it]) for it in dims]
+    columns.append(
+        Column(header_lines(str(found.question.goal)), _cells(found, "goal", sign), "bold")
+    )
     if "difference" not in skip:
         cells = _cells(found, "difference_to_best", sign)
-        columns.append(Column(header("difference_to_first"), cells))
+        columns.append(Column(header_lines("difference_to_first"), cells))
     if "worst at" not in skip:
         columns += [
             Column(f"worst\nat {str(it)[8:]}", [label(v) for v in policies[it].values.tolist()])
@@ -257,7 +252,7 @@ def _table(
     if "constraints" not in skip:
         for place, constraint in enumerate(found.question.constraints):
             cells = _cells(found, "value", sign, place)
-            columns.append(Column(header(str(constraint.term)), cells))
+            columns.append(Column(header_lines(str(constraint.term)), cells))
     if found.question.constraints and "confidence" not in skip:
         sure = [_certain(it).replace("over ", ">") for it in policies["confidence"].values.tolist()]
         columns.append(Column("confi-\ndence", sure))

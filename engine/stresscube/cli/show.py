@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import xarray as xr
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -13,19 +12,19 @@ from rich.table import Table
 from stresscube.cli.as_json import emit, rows
 from stresscube.cli.console import console
 from stresscube.cli.open import open_summary
-from stresscube.cli.tables import (
-    Column,
-    first_that_fits,
-    header,
-    in_one,
-    policy_words,
-    table_of,
-    with_errors,
-)
-from stresscube.policies import LIQUIDATION
+from stresscube.cli.tables import Column, first_that_fits, in_one, table_of
 from stresscube.show import Ranking, rank
-from stresscube.text import label, listing, plural
+from stresscube.text import label
 from stresscube.where import parse_where
+from stresscube.wording import (
+    circumstances,
+    column_title,
+    estimate_words,
+    footnotes,
+    header_lines,
+    policy_words,
+    question,
+)
 
 DROPPED_FIRST = ("max_drawdown_quantile", "return_mean", "worst at", "difference_to_best")
 """Columns given up, in this order, until the table fits the terminal."""
@@ -75,31 +74,13 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
 
 def print_ranking(ranking: Ranking, out: Console, *, name: str) -> None:
     """Print a ranking: what was asked, the table, and what stands outside it."""
-    out.print(f"[bold]{escape(name)}[/]: {escape(_question(ranking))}", soft_wrap=False)
-    for line in _circumstances(ranking):
+    out.print(f"[bold]{escape(name)}[/]: {escape(question(ranking))}", soft_wrap=False)
+    for line in circumstances(ranking):
         out.print(escape(line))
     out.print()
     out.print(_fitting_table(ranking, out))
-    for line in _footnotes(ranking):
+    for line in footnotes(ranking):
         out.print(escape(line), style="dim")
-
-
-def _question(ranking: Ranking) -> str:
-    limit = label(ranking.max_liquidation)
-    if ranking.satisfied:
-        return f"best by {ranking.by}, liquidation probability at most {limit}"
-    return f"no policy keeps liquidation probability within {limit}; the safest:"
-
-
-def _circumstances(ranking: Ranking) -> list[str]:
-    lines: list[str] = []
-    if ranking.fixed:
-        fixed = ", ".join(f"{dim} = {label(value)}" for dim, value in ranking.fixed.items())
-        lines.append(f"at {fixed}")
-    if ranking.market:
-        market = "; ".join(f"{dim} = {listing(values)}" for dim, values in ranking.market.items())
-        lines.append(f"each number is the worst over {market}")
-    return lines
 
 
 def _fitting_table(ranking: Ranking, out: Console) -> Table:
@@ -124,54 +105,16 @@ def _table(ranking: Ranking, *, skip: Sequence[str], sign: str, together: bool =
     if together:
         columns.append(in_one(dims))
     else:
-        columns += [Column(header(dim), words) for dim, words in dims.items()]
+        columns += [Column(header_lines(dim), words) for dim, words in dims.items()]
     for name in (str(name) for name in policies.data_vars):
         if f"{name}_se" in policies and name not in skip:
             style = "bold" if name == ranking.by else ""
-            columns.append(Column(_title(policies[name]), _cells(policies, name, sign), style))
+            columns.append(
+                Column(column_title(policies[name]), estimate_words(policies, name, sign), style)
+            )
     if "worst at" not in skip:
         columns += [
             Column(f"worst {ranking.by}\nat {dim}", [label(value) for value in values])
             for dim, values in ranking.worst_at.items()
         ]
     return table_of(columns)
-
-
-def _cells(policies: xr.Dataset, name: str, sign: str) -> list[str]:
-    """Return 'value ± error' texts; too few liquidations are marked."""
-    cells = with_errors(
-        policies[name].values.tolist(),
-        policies[f"{name}_se"].values.tolist(),
-        sign,
-        blank_first=name == "difference_to_best",
-    )
-    few = policies["few_events"].values if name == LIQUIDATION and "few_events" in policies else ()
-    marks = ["*" if mark else " " for mark in few] if any(few) else [""] * len(cells)
-    return [cell + mark for cell, mark in zip(cells, marks, strict=True)]
-
-
-def _title(metric: xr.DataArray) -> str:
-    name = str(metric.name)
-    if "quantile" not in metric.attrs:
-        return header(name)
-    stem = name.removesuffix("_quantile").replace("_", " ")
-    return f"{stem}\n{label(metric.attrs['quantile'])} quantile"
-
-
-def _footnotes(ranking: Ranking) -> list[str]:
-    """Return what stands outside the table and what its signs mean, one thing a line."""
-    policies = ranking.policies
-    keep = "policy keeps" if ranking.candidates == 1 else "policies keep"
-    lines = [f"{ranking.qualified:,} of {ranking.candidates:,} {keep} the limit."]
-    if ranking.infeasible:
-        share = f"{ranking.infeasible:,} of {plural(ranking.cells, 'cell')}"
-        lines.append(f"{share} infeasible: margin exceeds equity at opening.")
-    if ranking.missing:
-        share = f"{ranking.missing:,} of {plural(ranking.cells, 'cell')}"
-        lines.append(f"{share} not run yet: their policies are left out.")
-    lines.append("± one standard error; a difference to the best is paired: same paths.")
-    if any("→" in word for word in policy_words(policies, ranking.fixed).get("leverage", [])):
-        lines.append("→ the leverage that the venue's cap leaves.")
-    if "few_events" in policies and bool(policies["few_events"].any()):
-        lines.append("* fewer than 10 liquidations seen.")
-    return lines
