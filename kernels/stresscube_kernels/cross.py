@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from .books import Fill, die, watch
 from .contract import Account, Features, Policy, Tick
 from .legs import legs
-from .margin import Balance, hold_leg, settle
+from .margin import Balance, Held, Settled, hold_leg, settle
 from .ops import Ops
+
+
+class Weighed(NamedTuple):
+    """The one margin account over a step, and the legs in it."""
+
+    a: Held
+    b: Held
+    balance: Balance
+    found: Settled
 
 
 def hold(
@@ -24,6 +33,22 @@ def hold(
 
     Where the account is closed, position and equity go on as the shadow account.
     """
+    a, b, balance, found = weigh(ops, features, account, filled, tick, policy)
+    account = account._replace(
+        notional_a=a.notional,
+        notional_b=b.notional,
+        equity=found.equity,
+        mark=tick.mark_b if features.mark else account.mark,
+        funding=account.funding + found.paid,
+    )
+    account = die(ops, account, found, now)
+    return watch(ops, features, account, balance.required - found.equity)
+
+
+def weigh(
+    ops: Ops, features: Features, account: Account, filled: Fill, tick: Tick, policy: Policy
+) -> Weighed:
+    """Hold the filled legs over the step and settle the account that they stand in."""
     leg_a, leg_b = legs(features, tick, policy, account.mark)
     a, b = hold_leg(ops, leg_a, filled.leg_a.held), hold_leg(ops, leg_b, filled.leg_b.held)
     equity = account.equity - filled.fees - filled.slippage
@@ -38,13 +63,4 @@ def hold(
         owed=a.owed + b.owed,
         penalty=a.penalty + b.penalty,
     )
-    found = settle(ops, features, tick, balance)
-    account = account._replace(
-        notional_a=a.notional,
-        notional_b=b.notional,
-        equity=found.equity,
-        mark=tick.mark_b if features.mark else account.mark,
-        funding=account.funding + found.paid,
-    )
-    account = die(ops, account, found, now)
-    return watch(ops, features, account, required - found.equity)
+    return Weighed(a, b, balance, settle(ops, features, tick, balance))

@@ -93,8 +93,9 @@ class NumpyOps:
         self.dtype = np.dtype(dtype)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
-        # overloads on Any are ambiguous to the type checker
-        return np.where(condition, yes, no)  # pyright: ignore[reportUnknownVariableType]
+        made: Any = np.where(condition, yes, no)
+        # two bare numbers make float64, whatever the precision
+        return made.astype(self.dtype, copy=False) if made.dtype.kind == "f" else made
 
     def fmin(self, x: Any, y: Any) -> Any:
         return np.minimum(x, y)
