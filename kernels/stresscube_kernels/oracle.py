@@ -5,8 +5,6 @@ Slow and plain. Every backend is compared with it.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,40 +60,26 @@ def run_policies(
     tape: NDArray[Any], policies: Policy, shape: Shape, dtype: Any = np.float64
 ) -> NDArray[Any]:
     """Outcomes of every policy on every tape, shape [outcome field, policies, paths]."""
-    ops, policy = NumpyOps(dtype), cast_policies(policies, dtype)
-    (account,) = deque(lives(ops, tape, policy, shape), maxlen=1)
-    outcome = rules_of(shape).close(ops, shape.features, account, tick_at(tape, -1), policy)
-    grid = (len(outcome_fields(shape)), len(values(policies)[0]), len(tape))
+    ops, rules = NumpyOps(dtype), rules_of(shape)
+    policy = cast_policies(policies, dtype)
+    n_paths, n_steps, _ = tape.shape
+    account = rules.open(ops, shape.features, policy)
+    account = rebuild(account, (np.repeat(field, n_paths, axis=1) for field in values(account)))
+    for step in range(n_steps):
+        tick = Tick(*(tape[None, :, step, field] for field in range(len(Tick._fields))))
+        account = rules.step(ops, shape.features, account, ops.dtype.type(step), tick, policy)
+    last = Tick(*(tape[None, :, -1, field] for field in range(len(Tick._fields))))
+    outcome = rules.close(ops, shape.features, account, last, policy)
+    grid = (len(outcome_fields(shape)), len(values(policies)[0]), n_paths)
     result = np.full(grid, np.nan, dtype)
     for field, value in enumerate(values(outcome)):
         result[field] = value
     return result
 
 
-def lives(ops: NumpyOps, tape: NDArray[Any], policy: Any, shape: Shape) -> Iterator[Any]:
-    """Accounts of every policy on every tape at time 0, then after each step.
-
-    policy: of `cast_policies`. The leaves of an account have shape [policies, paths].
-    """
-    rules = rules_of(shape)
-    n_paths, n_steps, _ = tape.shape
-    account = rules.open(ops, shape.features, policy)
-    account = rebuild(account, (np.repeat(field, n_paths, axis=1) for field in values(account)))
-    yield account
-    for step in range(n_steps):
-        now, tick = ops.dtype.type(step), tick_at(tape, step)
-        account = rules.step(ops, shape.features, account, now, tick, policy)
-        yield account
-
-
 def cast_policies(policies: Any, dtype: Any) -> Any:
     """Packed policies in a precision, their leaves [policies, 1]."""
     return rebuild(policies, iter(p.astype(dtype)[:, None] for p in values(policies)))
-
-
-def tick_at(tape: NDArray[Any], step: int) -> Tick:
-    """The ticks of a step, their leaves [1, paths]."""
-    return Tick(*(tape[None, :, step, field] for field in range(len(Tick._fields))))
 
 
 def _draw(simulation: SimulationSpec, first_path: int, n_paths: int, step: int) -> Draw:

@@ -19,7 +19,7 @@ class Carried(NamedTuple):
 
 
 class Witness(NumpyOps):
-    """The oracle's operations, and every order carried out with them since `carried` was emptied."""
+    """The oracle's operations, and every order that was carried out with them."""
 
     def __init__(self, dtype: Any) -> None:
         super().__init__(dtype)

@@ -1,8 +1,8 @@
 """The ledger of one policy on one path: everything that happened to its account, step by step.
 
-The account is run by the oracle, and what flowed is the difference of its books. Orders are seen as
-they are carried out (`witness.py`); fills and margins are computed from them by the functions that
-the step calls, on all steps at once.
+The account is run by the code that runs whole cubes, and what flowed is the difference of its
+books. Orders are seen as they are carried out (`witness.py`); fills and margins are computed from
+them by the functions that the step calls, on all steps at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..books import drawdown, worth
 from ..closing import costs_of
-from ..contract import Tick
+from ..contract import Shape, Tick
 from ..decide import drift_of, drifted, intend
 from ..isolated import survives
 from ..legs import legs
@@ -44,12 +44,12 @@ class Ledger:
     outcome: dict[str, float]
 
 
-def ledger(job: Job, path: int) -> Ledger:
+def ledger(job: Job, path: int, shape: Shape | None = None) -> Ledger:
     """The ledger of the job's only policy on one path.
 
-    Raises TypeError if its rules' account has not the fields of the built-in one.
+    shape: code that is compiled already and serves it; the job's own by default. Raises TypeError if its rules' account has not the fields of the built-in one.
     """
-    life = live(job, path)
+    life = live(job, path, shape)
     steps = _steps(life, job.simulation.step * HOURS)
     closed = _close(life)
     made: dict[str, Rows] = {}

@@ -1,21 +1,25 @@
-"""One account's steps on one path as arrays over steps, recorded while the oracle runs it."""
+"""One account's steps on one path, each an array over the steps.
+
+The path is run by the code that runs whole cubes. Then the very step is called once more, on all
+steps at once, with operations that remember what order it carried out (`witness.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import cpu
 from ..contract import Account, Policy, Shape, Tick
 from ..decide import NOTHING, Order
-from ..oracle import cast_policies, lives, simulate, tick_at
+from ..oracle import cast_policies
 from ..pack import job_shape, pack_policies
-from ..rules import outcome_fields, rules_of
+from ..rules import Rules, outcome_fields, rules_of
 from ..spec import Job
-from ..tree import leaves, rebuild, shortened, values
+from ..tree import combine, leaves, rebuild, shortened, values
 from ..witness import Carried, Witness
 
 Rows = NDArray[Any]
@@ -43,72 +47,56 @@ class Life:
     outcome: dict[str, float]
 
 
-def live(job: Job, path: int) -> Life:
-    """Run the job's only policy on one path, by the oracle in the precision of the job.
+def live(job: Job, path: int, shape: Shape | None = None) -> Life:
+    """Run the job's only policy on one path, in the precision of the job.
 
-    Raises TypeError if its rules' account has not the fields of the built-in one.
+    shape: code that is compiled already and serves it; the job's own by default. Raises TypeError
+    if its rules' account has not the fields of the built-in one.
     """
-    shape, run = job_shape(job), job.simulation
+    shape = shape or job_shape(job)
     rules = rules_of(shape)
     if missing := set(Account._fields) - set(rules.account._fields):
         raise TypeError(f"a ledger needs an account with {', '.join(sorted(missing))}")
-    tape, _ = simulate(job, path, 1, run.precision, shape)
-    policy = cast_policies(pack_policies(job.policies, run, shape), run.precision)
-    ops = Witness(run.precision)
-    accounts: list[Any] = []
-    carried: list[Carried | None] = []
-    for account in lives(ops, tape, policy, shape):
-        accounts.append(account)
-        carried.append(_that_made(account, ops.carried))
-        ops.carried.clear()
-    closed = rules.close(ops, shape.features, accounts[-1], tick_at(tape, -1), policy)
-    account = _stack(ops, [shortened(account, Account) for account in accounts])
-    numbers = shortened(policy, Policy)
-    found = [
-        one or Carried(shortened(before, Account), NOTHING, numbers, None)
-        for one, before in zip(carried[1:], accounts, strict=False)
-    ]
+    watched = cpu.prepare(job, threads=1, shape=shape).watch(path)
+    account = rebuild(rules.account, iter(watched.accounts.T))
+    before = combine(lambda leaf: leaf[:-1], account)
+    after = combine(lambda leaf: leaf[1:], account)
+    tick = Tick(*watched.tape.T)
+    ops = Witness(job.simulation.precision)
+    decided, order, numbers, seen = _carried(ops, rules, job, shape, before, tick)
     return Life(
         shape=shape,
         ops=ops,
-        tick=Tick(*np.moveaxis(tape[0], -1, 0)),
-        before=Account(*(leaf[:-1] for leaf in account)),
-        after=Account(*(leaf[1:] for leaf in account)),
-        decided=_stack(ops, [one.decided for one in found]),
-        order=_stack(ops, [one.order for one in found]),
-        policy=_stack(ops, [one.policy for one in found]),
-        seen=np.array([one is not None for one in carried[1:]]),
-        memory=_memory(ops, accounts[1:]),
-        outcome=dict(zip(outcome_fields(shape), map(_number, values(closed)), strict=True)),
+        tick=tick,
+        before=shortened(before, Account),
+        after=shortened(after, Account),
+        decided=decided,
+        order=order,
+        policy=numbers,
+        seen=seen,
+        memory=dict(leaves(after.memory, "memory")) if "memory" in after._fields else {},
+        outcome=dict(zip(outcome_fields(shape), watched.outcome.tolist(), strict=True)),
     )
 
 
-def _that_made(account: Any, carried: Sequence[Carried]) -> Carried | None:
-    """Of the orders carried out in a step the one that its account came from, if any did."""
-    for one in reversed(carried):
-        if all(np.array_equal(x, y) for x, y in zip(one.account, account, strict=False)):
-            return one
-    return None
+def _carried(
+    ops: Witness, rules: Rules, job: Job, shape: Shape, before: Any, tick: Tick
+) -> tuple[Account, Order, Policy, Rows]:
+    """What every step carried out, and whether that is known."""
+    packed = cast_policies(pack_policies(job.policies, job.simulation, shape), ops.dtype)
+    policy = combine(lambda leaf: leaf[0], packed)
+    now = np.arange(job.simulation.steps).astype(ops.dtype)
+    made = rules.step(ops, shape.features, before, now, tick, policy)
+    plain = shortened(before, Account)
+    chosen = _wide(Carried(plain, NOTHING, shortened(policy, Policy), plain), now.shape)
+    seen = np.zeros(now.shape, bool)
+    for one in ops.carried:
+        one = _wide(one, now.shape)
+        here = np.logical_and.reduce([x == y for x, y in zip(one.account, made, strict=False)])
+        chosen = combine(lambda new, old, here=here: np.where(here, new, old), one, chosen)
+        seen |= here
+    return chosen.decided, chosen.order, chosen.policy, seen
 
 
-def _memory(ops: Witness, accounts: Sequence[Any]) -> dict[str, Rows]:
-    """What code of one's own remembers after each step, number by number."""
-    if "memory" not in accounts[0]._fields:
-        return {}
-    columns = zip(*(leaves(account.memory, "memory") for account in accounts), strict=True)
-    return {column[0][0]: _array(ops, (value for _, value in column)) for column in columns}
-
-
-def _stack(ops: Witness, records: Sequence[Any]) -> Any:
-    """A record of arrays from records of numbers."""
-    columns = zip(*map(values, records), strict=True)
-    return rebuild(records[0], (_array(ops, column) for column in columns))
-
-
-def _array(ops: Witness, column: Iterable[Any]) -> Rows:
-    numbers = list(map(_number, column))
-    return np.array(numbers, bool if isinstance(numbers[0], bool) else ops.dtype)
-
-
-def _number(leaf: Any) -> Any:
-    return leaf.item() if isinstance(leaf, np.ndarray | np.generic) else leaf
+def _wide(carried: Carried, shape: tuple[int, ...]) -> Carried:
+    return rebuild(carried, (np.broadcast_to(leaf, shape) for leaf in values(carried)))
