@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from stresscube.runner import run
     from stresscube.scenario import load
     from stresscube.store.reader import open_run as open
+    from stresscube.tracing import trace
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "market", "open", "run"]
+__all__ = ["__version__", "load", "market", "open", "run", "trace"]
 
 _HOMES = {
     "load": ("stresscube.scenario", "load"),
     "market": ("stresscube.market_view", "market"),
     "open": ("stresscube.store.reader", "open_run"),
     "run": ("stresscube.runner", "run"),
+    "trace": ("stresscube.tracing", "trace"),
 }
 
 
