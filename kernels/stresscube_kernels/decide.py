@@ -193,9 +193,7 @@ def drifted(ops: Ops, features: Features, account: Account, hedge: Hedge, policy
     return drift.away > policy.rebalance_threshold * drift.against
 
 
-def drift_of(
-    ops: Ops, features: Features, account: Account, hedge: Hedge, policy: Policy
-) -> Drift:
+def drift_of(ops: Ops, features: Features, account: Account, hedge: Hedge, policy: Policy) -> Drift:
     """How far leg b has drifted from its hedge."""
     wanted = hedge.ratio * ops.fabs(account.notional_a)
     away = ops.fabs(ops.fabs(account.notional_b) - wanted)

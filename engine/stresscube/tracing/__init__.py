@@ -62,8 +62,9 @@ def trace_texts(run: Path, path: str, settings: Sequence[str], *, trust: bool = 
     about = {
         "name": cell.plan.scenario.name,
         "path": found.path,
-        "cell": dict(cell.point),
+        "cell": dict(cell.words),
         "assets": [str(asset) for asset in cell.plan.scenario.market.assets],
+        "regimes": [regime.name for regime in cell.market.regimes],
         "seed": str(cell.plan.simulation.seed),
         "precision": cell.plan.simulation.precision,
     }

@@ -35,8 +35,8 @@ class Cell:
     """One policy on one market.
 
     folder: of the run. plan: that the cell stands in: the run's, or one made for a cell that the
-    run has not. block: of the plan. point: {axis: value}. index: {dim: place} in the run's cube,
-    None for a cell that it has not.
+    run has not. block: of the plan. words: {dim: value} as a file has it. index: {dim: place} in
+    the run's cube, None for a cell that it has not.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class Cell:
     block: Block
     market: MarketSpec
     policy: PolicySpec
-    point: dict[str, Value]
+    words: dict[str, Value]
     index: dict[str, int] | None
 
     @property
@@ -58,8 +58,12 @@ class Cell:
         return self.plan.code(self.block)
 
     def __str__(self) -> str:
-        words = (f"{name} = {label(value)}" for name, value in self.point.items())
-        return ", ".join(words) or "the only cell"
+        return said(self.words)
+
+
+def said(words: Mapping[str, Value]) -> str:
+    """Return a cell's values in words."""
+    return ", ".join(f"{name} = {label(value)}" for name, value in words.items()) or "the only cell"
 
 
 def open_cell(folder: Path, settings: Iterable[str] = (), *, trust: bool = False) -> Cell:
@@ -129,9 +133,7 @@ def _default(scenario: Scenario, axis: Axis) -> Value:
     return own if axis.kind != "market" and own in axis.values else axis.values[0]
 
 
-def _parsed(
-    settings: Iterable[str], scenario: Scenario, known: Sequence[Axis]
-) -> dict[str, str]:
+def _parsed(settings: Iterable[str], scenario: Scenario, known: Sequence[Axis]) -> dict[str, str]:
     """{key of the sweep: value as text}; a key may be a dim, or policy.KEY."""
     names = {name: axis.key for axis in known for name in (axis.name, axis.key)}
     found: dict[str, str] = {}
@@ -208,12 +210,11 @@ def _cell(
     offsets = tuple(k - first for k, first in zip(at, block.start, strict=True))
     number = int(np.ravel_multi_index(offsets, block.shape)) if offsets else 0
     policy = cells.specs[number]
-    shown = {axis.name: point[axis.key] for axis in found}
+    shown = {axis.name: _plain(scenario, axis.key, point[axis.key]) for axis in found}
     if policy is None:
-        words = ", ".join(f"{name} = {label(value)}" for name, value in shown.items())
         raise StresscubeError(
-            f"{words}: this policy cannot open a position, because its maintenance margin exceeds "
-            "its equity; choose another with --set"
+            f"{said(shown)}: this policy cannot open a position, because its maintenance margin "
+            "exceeds its equity; choose another with --set"
         )
     index = {axis.name: k for axis, k in zip(found, at, strict=True)} if inside else None
     return Cell(folder, plan, block, plan.market(block), policy, shown, index)

@@ -95,9 +95,10 @@ def _dataset(cell: Cell) -> Any:
         return None
     objects = LocalObjects(cell.folder)
     plan = read_plan(objects, cell.folder)["hash"]
-    if receipts.complete(objects, plan) is None:
-        if cell.block.name not in receipts.read_all(objects, plan):
-            return None
+    if receipts.complete(objects, plan) is None and (
+        cell.block.name not in receipts.read_all(objects, plan)
+    ):
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", IncompleteRun)
         return open_run(cell.folder)["paths"].to_dataset().isel(cell.index)

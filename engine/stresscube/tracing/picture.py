@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullLocator
+from numpy.typing import NDArray
 
 from stresscube.plot import GROUND, INK, PALE_INK
 from stresscube.tracing import Traced
 
+Columns = Mapping[str, NDArray[Any]]
 WIDTH = 10.5
 LEG_A, LEG_B, RED, GREEN = "#0b6bb0", "#c75b12", "#b3202c", "#1b7f5c"
 TINTS = ("#ffffff", "#eceff3", "#dde3ea", "#fbeee0", "#e7f1e4", "#f4e3ea", "#e3e0f1", "#d5eceb")
@@ -31,14 +34,21 @@ KINDS = {
 }  # fmt: skip
 """How an event begins -> its row in the strip."""
 DEATH = "liquidated"
+TICKS = (
+    (0.001, 0.01, 0.1, 1.0),
+    (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
+    (0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0),
+)
+"""Margin ratios that an axis may name; the set with about four in sight does."""
 LONG = 72.0
 """Hours beyond which time is told in days."""
 
 
 def picture(traced: Traced) -> Figure:
     """Draw a ledger over time, its events marked."""
-    rows = traced.table
-    steps = rows.iloc[:-1]
+    about, made = traced.table.attrs, cast("Any", traced.table)
+    rows: Columns = {str(name): np.asarray(made[name]) for name in made.columns}
+    steps = {name: column[:-1] for name, column in rows.items()}
     kinds = _kinds(rows)
     inches = [*PANELS.values(), STRIP * max(len(kinds), 1) + 0.1]
     title, subtitle = _heading(traced)
@@ -51,11 +61,12 @@ def picture(traced: Traced) -> Figure:
         left=0.95 / WIDTH, right=1 - 1.0 / WIDTH, top=1 - top / height, bottom=bottom / height,
     )  # fmt: skip
     panels = [figure.add_subplot(cell) for cell in grid]
-    scale, unit = (24.0, "days") if float(rows["time"].iloc[-1]) > LONG else (1.0, "hours")
-    ends = steps["time"].to_numpy() / scale
+    scale, unit = (24.0, "days") if float(rows["time"][-1]) > LONG else (1.0, "hours")
+    ends = steps["time"] / scale
     starts = ends - ends[0]
     prices, drift, equity, margin, strip = panels
-    _prices(prices, steps, ends, traced.table.attrs["assets"])
+    _prices(prices, steps, ends, about["assets"])
+    _regimes(prices, steps, ends, about["regimes"])
     _drift(drift, steps, starts)
     _equity(equity, rows, ends)
     _margin(margin, steps, ends)
@@ -79,30 +90,28 @@ def _heading(traced: Traced) -> tuple[str, list[str]]:
     return title, textwrap.wrap(words, 130, break_long_words=False)
 
 
-def _prices(axes: Axes, steps: pd.DataFrame, ends: Any, assets: Sequence[str]) -> None:
+def _prices(axes: Axes, steps: Columns, ends: Any, assets: Sequence[str]) -> None:
     for name, colour, asset in zip("ab", (LEG_A, LEG_B), assets, strict=True):
-        price = steps[f"price_{name}"].to_numpy()
+        price = steps[f"price_{name}"]
         axes.plot(np.r_[0.0, ends], np.r_[100.0, price], color=colour, linewidth=1.1, zorder=3)
         _name(axes, price[-1], asset, colour)
-    _part(axes, [float(steps[f"price_{name}"].iloc[-1]) for name in "ab"])
+    _part(axes, [float(steps[f"price_{name}"][-1]) for name in "ab"])
     axes.set_ylabel("price", fontsize=9, color=PALE_INK)
-    _regimes(axes, steps, ends)
 
 
-def _regimes(axes: Axes, steps: pd.DataFrame, ends: Any) -> None:
+def _regimes(axes: Axes, steps: Columns, ends: Any, known: Sequence[str]) -> None:
     """Tint the regimes other than the first; name them above the panel."""
-    regimes = steps["regime"].to_numpy().astype(str)
-    known = list(dict.fromkeys(regimes.tolist()))
+    regimes = steps["regime"].astype(str)
     changes = np.flatnonzero(regimes[1:] != regimes[:-1]) + 1
     edges = [0, *changes.tolist(), len(regimes)]
     times = np.r_[0.0, ends]
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in itertools.pairwise(edges):
         tint = TINTS[known.index(regimes[first]) % len(TINTS)]
         axes.axvspan(times[first], times[last], color=tint, linewidth=0, zorder=0)
     if len(known) == 1:
         return
     patches = [
-        axes.bar(0, 0, color=TINTS[k % len(TINTS)], edgecolor="#aab2bc", linewidth=0.6, label=name)
+        Patch(facecolor=TINTS[k % len(TINTS)], edgecolor="#aab2bc", linewidth=0.6, label=name)
         for k, name in enumerate(known)
     ]
     axes.legend(
@@ -112,9 +121,9 @@ def _regimes(axes: Axes, steps: pd.DataFrame, ends: Any) -> None:
     )  # fmt: skip
 
 
-def _drift(axes: Axes, steps: pd.DataFrame, starts: Any) -> None:
-    drift = 100.0 * steps["drift"].to_numpy()
-    threshold = 100.0 * steps["threshold"].to_numpy()
+def _drift(axes: Axes, steps: Columns, starts: Any) -> None:
+    drift = 100.0 * steps["drift"]
+    threshold = 100.0 * steps["threshold"]
     axes.set_ylabel("drift, %", fontsize=9, color=PALE_INK)
     if not np.isfinite(drift).any():
         _say(axes, "no open hedge to drift from")
@@ -134,12 +143,12 @@ def _drift(axes: Axes, steps: pd.DataFrame, starts: Any) -> None:
     axes.set_ylim(0, None)
 
 
-def _equity(axes: Axes, rows: pd.DataFrame, ends: Any) -> None:
+def _equity(axes: Axes, rows: Columns, ends: Any) -> None:
     times = np.r_[0.0, ends, ends[-1]]
-    equity = np.r_[1.0, rows["equity"].to_numpy()]
+    equity = np.r_[1.0, rows["equity"]]
     axes.axhline(1.0, color="#c3c9d0", linewidth=0.8, zorder=1)
     axes.plot(times, equity, color=INK, linewidth=1.2, zorder=3)
-    shadow = np.r_[np.nan, rows["shadow_equity"].to_numpy()]
+    shadow = np.r_[np.nan, rows["shadow_equity"]]
     named = {"equity": (float(equity[-1]), INK)}
     if np.isfinite(shadow).any():
         axes.plot(times, shadow, ":", color=PALE_INK, linewidth=1.2, zorder=2)
@@ -150,15 +159,15 @@ def _equity(axes: Axes, rows: pd.DataFrame, ends: Any) -> None:
     axes.set_ylabel("equity", fontsize=9, color=PALE_INK)
 
 
-def _margin(axes: Axes, steps: pd.DataFrame, ends: Any) -> None:
+def _margin(axes: Axes, steps: Columns, ends: Any) -> None:
     axes.set_ylabel("margin over equity", fontsize=9, color=PALE_INK)
-    isolated = steps[["margin_ratio_a", "margin_ratio_b"]].notna().to_numpy().any()
+    isolated = any(np.isfinite(steps[f"margin_ratio_{leg}"]).any() for leg in "ab")
     lines = {"margin_ratio": ("", INK)}
     if isolated:
         lines = {"margin_ratio_a": ("leg a", LEG_A), "margin_ratio_b": ("leg b", LEG_B)}
     shown: list[float] = []
     for name, (words, colour) in lines.items():
-        ratio = steps[name].to_numpy()
+        ratio = steps[name]
         ratio = np.where(np.isfinite(ratio) & (ratio > 0.0), np.minimum(ratio, 3.0), np.nan)
         if not np.isfinite(ratio).any():
             continue
@@ -174,13 +183,17 @@ def _margin(axes: Axes, steps: pd.DataFrame, ends: Any) -> None:
     low, high = 0.8 * min(shown), max(1.5, 1.2 * max(shown))
     axes.set_yscale("log")
     axes.set_ylim(low, high)
-    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0) if low <= t <= high]
-    axes.set_yticks(ticks if len(ticks) < 6 else [t for t in ticks if t in (0.01, 0.1, 1.0)])
+    found = ([t for t in ticks if low <= t <= high] for ticks in TICKS)
+    axes.set_yticks(min(found, key=lambda ticks: abs(len(ticks) - 4)))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
 
 
-def _kinds(rows: pd.DataFrame) -> list[str]:
+def _percent(value: float, _: object) -> str:
+    return f"{100 * value:g}%"
+
+
+def _kinds(rows: Columns) -> list[str]:
     """The rows of the strip: kinds of events that there are."""
     kinds = dict.fromkeys(KINDS.values())
     return [kind for kind in kinds if any(_has(rows, start).any() for start in _starts(kind))]
@@ -190,31 +203,33 @@ def _starts(kind: str) -> list[str]:
     return [start for start, name in KINDS.items() if name == kind]
 
 
-def _has(rows: pd.DataFrame, start: str) -> Any:
+def _has(rows: Columns, start: str) -> Any:
     """Whether a row has an event that begins so."""
     return np.array(
         [any(part.startswith(start) for part in str(text).split("; ")) for text in rows["event"]]
     )
 
 
-def _strip(axes: Axes, rows: pd.DataFrame, kinds: Sequence[str], starts: Any) -> None:
+def _strip(axes: Axes, rows: Columns, kinds: Sequence[str], starts: Any) -> None:
     times = np.r_[starts, 2 * starts[-1] - starts[-2] if len(starts) > 1 else starts[-1]]
     segments: list[list[tuple[float, float]]] = []
     for level, kind in enumerate(kinds):
         here = np.logical_or.reduce([_has(rows, start) for start in _starts(kind)])
         segments += [[(x, level - 0.34), (x, level + 0.34)] for x in times[here].tolist()]
-    axes.add_collection(LineCollection(segments, colors=GREEN, linewidths=1.0))
+    axes.add_collection(
+        LineCollection(segments, colors=GREEN, linewidths=1.0, clip_on=False, zorder=5)
+    )
     axes.set_yticks(range(len(kinds)), list(kinds))
     axes.set_ylim(max(len(kinds), 1) - 0.5, -0.5)
     if not kinds:
         _say(axes, "nothing happened")
 
 
-def _deaths(panels: Sequence[Axes], rows: pd.DataFrame, ends: Any) -> None:
+def _deaths(panels: Sequence[Axes], rows: Columns, ends: Any) -> None:
     """A line through every panel where the account or a leg was liquidated."""
-    found = rows["event"].astype(str).str.contains(DEATH).to_numpy()[:-1]
+    found = [DEATH in str(event) for event in rows["event"][:-1]]
     for step in np.flatnonzero(found):
-        parts = str(rows["event"].iloc[step]).split("; ")
+        parts = str(rows["event"][step]).split("; ")
         words = ", ".join(part for part in parts if DEATH in part)
         for axes in panels:
             axes.axvline(ends[step], color=RED, linewidth=1.0, zorder=6)
@@ -250,9 +265,8 @@ def _part(axes: Axes, values: Sequence[float]) -> None:
     low, high = axes.get_ylim()
     if len(values) != 2 or abs(values[0] - values[1]) > 0.09 * (high - low):
         return
-    lower, upper = sorted(axes.texts[-2:], key=lambda text: text.xy[1])  # type: ignore[attr-defined]
-    lower.set_va("top")
-    upper.set_va("bottom")
+    for text, value in zip(axes.texts[-2:], values, strict=True):
+        text.set_verticalalignment("bottom" if value >= max(values) else "top")
 
 
 def _say(axes: Axes, words: str) -> None:

@@ -7,6 +7,7 @@ steps at once, with operations that remember what order it carried out (`witness
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,7 @@ def live(job: Job, path: int, shape: Shape | None = None) -> Life:
         raise TypeError(f"a ledger needs an account with {', '.join(sorted(missing))}")
     watched = cpu.prepare(job, threads=1, shape=shape).watch(path)
     account = rebuild(rules.account, iter(watched.accounts.T))
-    before = combine(lambda leaf: leaf[:-1], account)
-    after = combine(lambda leaf: leaf[1:], account)
+    before, after = at(account, slice(None, -1)), at(account, slice(1, None))
     tick = Tick(*watched.tape.T)
     ops = Witness(job.simulation.precision)
     decided, order, numbers, seen = _carried(ops, rules, job, shape, before, tick)
@@ -84,7 +84,7 @@ def _carried(
 ) -> tuple[Account, Order, Policy, Rows]:
     """What every step carried out, and whether that is known."""
     packed = cast_policies(pack_policies(job.policies, job.simulation, shape), ops.dtype)
-    policy = combine(lambda leaf: leaf[0], packed)
+    policy = at(packed, 0)
     now = np.arange(job.simulation.steps).astype(ops.dtype)
     made = rules.step(ops, shape.features, before, now, tick, policy)
     plain = shortened(before, Account)
@@ -93,9 +93,14 @@ def _carried(
     for one in ops.carried:
         one = _wide(one, now.shape)
         here = np.logical_and.reduce([x == y for x, y in zip(one.account, made, strict=False)])
-        chosen = combine(lambda new, old, here=here: np.where(here, new, old), one, chosen)
+        chosen = combine(partial(ops.where, here), one, chosen)
         seen |= here
     return chosen.decided, chosen.order, chosen.policy, seen
+
+
+def at(record: Any, steps: Any) -> Any:
+    """A record at some of its steps: an index or a slice."""
+    return rebuild(record, (leaf[steps] for leaf in values(record)))
 
 
 def _wide(carried: Carried, shape: tuple[int, ...]) -> Carried:
