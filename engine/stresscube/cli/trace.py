@@ -57,7 +57,7 @@ def trace(
 
 def _report(traced: Traced, out: Console) -> None:
     found, totals = traced.found, traced.totals
-    out.print(f"[bold]path {found.path}[/], {escape(found.why)}", soft_wrap=True)
+    out.print(f"[bold]path {escape(str(found))}[/]", soft_wrap=True)
     if found.how:
         out.print(f"[dim]{escape(found.how)}[/]", soft_wrap=True)
     out.print(escape(str(traced.cell)), soft_wrap=True)

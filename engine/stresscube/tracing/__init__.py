@@ -108,4 +108,6 @@ def _compared(made: Mapping[str, float], saved: Mapping[str, float]) -> str:
         return "NOT the path that the run saved: one is liquidated and the other is not"
     worst = int(gap.argmax())
     name = np.array(names)[both][worst]
+    if gap[worst] == 0.0:
+        return "the totals are exactly those that the run saved"
     return f"the totals are those that the run saved, to {gap[worst]:.1g} (largest in {name})"

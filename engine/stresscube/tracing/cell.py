@@ -18,7 +18,7 @@ from stresscube.scenario import Scenario
 from stresscube.scenario.code import Code
 from stresscube.scenario.dotted import BadKey, resolve
 from stresscube.scenario.expand import Axis, axes, simulation_spec
-from stresscube.scenario.faults import toml
+from stresscube.scenario.faults import Fault, ScenarioError, toml
 from stresscube.scenario.load import loads
 from stresscube.scenario.trust import named, rules_of
 from stresscube.store.objects import LocalObjects
@@ -92,7 +92,10 @@ def open_cell(folder: Path, settings: Iterable[str] = (), *, trust: bool = False
         return _cell(folder, document, scenario, chosen, document["block_shape"], inside=True)
     texts = [f"sweep.{key}=[{toml(_plain(scenario, key, chosen[key]))}]" for key in chosen]
     texts += [f"sweep.{key}=[{toml(_literal(text))}]" for key, text in beside.items()]
-    other = _scenario(document, folder, texts, trust)
+    try:
+        other = _scenario(document, folder, texts, trust)
+    except ScenarioError as error:
+        raise StresscubeError("\n".join(_as_set(fault, beside) for fault in error.faults)) from None
     point = {key: chosen[key] if key not in beside else other.sweep[key][0] for key in other.sweep}
     return _cell(folder, document, other, point, [1] * len(point), inside=False)
 
@@ -166,6 +169,12 @@ def _place(axis: Axis, text: str) -> int | None:
         return index_of(coordinate, text.strip("\"'"))
     except StresscubeError:
         return None
+
+
+def _as_set(fault: Fault, beside: Mapping[str, str]) -> str:
+    """A fault of a cell's scenario; of a value that was set, as it was set."""
+    key = fault.key.removeprefix("sweep.").removesuffix("[0]")
+    return f"--set {key}={beside[key]}: {fault.sentence}" if key in beside else str(fault)
 
 
 def _plain(scenario: Scenario, key: str, value: Value) -> Any:

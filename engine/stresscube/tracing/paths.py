@@ -31,11 +31,14 @@ BATCH = 16384
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A path's number, why it is this one, and how that was found out ("" where it was given)."""
+    """A path's number, which one of all it is, and how that was found out ("" where given)."""
 
     path: int
     why: str
     how: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}{self.why}"
 
 
 def find(cell: Cell, wanted: str) -> Found:
@@ -46,10 +49,10 @@ def find(cell: Cell, wanted: str) -> Found:
     """
     paths = cell.plan.paths
     if wanted not in WORDS:
-        return Found(_number(wanted, paths), f"of {plural(paths, 'path')}")
+        return Found(_number(wanted, paths), f" of {plural(paths, 'path')}")
     saved = _saved(cell)
     final, dead, how = _simulated(cell) if saved is None else (*saved, "as the run saved it")
-    why = f"{WORDS[wanted]} of {plural(paths, 'path')}"
+    why = f", {WORDS[wanted]} of {plural(paths, 'path')}"
     if wanted == "worst":
         return Found(int(final.argmin()), why, how)
     if wanted == "median":

@@ -85,7 +85,7 @@ def picture(traced: Traced) -> Figure:
 
 
 def _heading(traced: Traced) -> tuple[str, list[str]]:
-    title = f"Path {traced.found.path}, {traced.found.why}"
+    title = f"Path {traced.found}"
     words = f"{traced.table.attrs['name']} · {traced.cell}"
     return title, textwrap.wrap(words, 130, break_long_words=False)
 
@@ -136,9 +136,9 @@ def _drift(axes: Axes, steps: Columns, starts: Any) -> None:
     here = _has(steps, "rebalance") & np.isfinite(drift)
     axes.plot(starts[here], drift[here], "o", color=GREEN, markersize=3.2, zorder=4)
     if here.any():
-        axes.text(
-            0.005, 0.93, "● rebalance", color=GREEN, fontsize=8, va="top",
-            transform=axes.transAxes, zorder=5,
+        axes.annotate(
+            "● rebalance", (1.0, 0.93), xycoords="axes fraction", xytext=(5, 0), va="top",
+            textcoords="offset points", color=GREEN, fontsize=8.5,
         )  # fmt: skip
     axes.set_ylim(0, None)
 
@@ -171,15 +171,18 @@ def _margin(axes: Axes, steps: Columns, ends: Any) -> None:
         ratio = np.where(np.isfinite(ratio) & (ratio > 0.0), np.minimum(ratio, 3.0), np.nan)
         if not np.isfinite(ratio).any():
             continue
-        axes.plot(ends, ratio, color=colour, linewidth=1.0, zorder=3)
-        shown += [float(np.nanmin(ratio)), float(np.nanmax(ratio))]
-        if words:
-            _name(axes, float(ratio[np.isfinite(ratio)][-1]), words, colour)
+        axes.plot(ends, ratio, color=colour, linewidth=1.0, zorder=3, label=words)
+        shown += [float(np.nanquantile(ratio, 0.005)), float(np.nanmax(ratio))]
     if not shown:
         _say(axes, "no margin: no position is open")
         return
     axes.axhline(1.0, linestyle="--", color=RED, linewidth=1.0, zorder=2)
     _name(axes, 1.0, "liquidation", RED)
+    if isolated:
+        axes.legend(
+            loc="upper left", bbox_to_anchor=(0.0, 0.84), ncols=2, frameon=False, fontsize=8, labelcolor=PALE_INK,
+            borderaxespad=0.1, handlelength=1.2,
+        )  # fmt: skip
     low, high = 0.8 * min(shown), max(1.5, 1.2 * max(shown))
     axes.set_yscale("log")
     axes.set_ylim(low, high)

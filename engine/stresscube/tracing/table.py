@@ -44,7 +44,7 @@ def check_ending(path: Path) -> None:
     if ending == ".parquet" and find_spec("pyarrow") is None:
         raise StresscubeError(
             f"{path}: Parquet needs pyarrow, which is not installed; "
-            "pip install 'stresscube[parquet]', or end the file's name in .csv"
+            "pip install 'stresscube[data]', or end the file's name in .csv"
         )
 
 
