@@ -80,7 +80,7 @@ def test_the_legs_add_up_to_the_books(mode: str, precision: str) -> None:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_row_balances(mode: str, precision: str) -> None:
-    """Equity moves by what flowed. One rounding of everything there is, for each of a dozen sums."""
+    """Equity moves by what flowed. One rounding of everything there is for a dozen sums."""
     for its, job, _ in everything(mode, precision):
         rows = its.columns
         flows = rows["pnl_a"] + rows["pnl_b"] - rows["fees"] - rows["slippage"]

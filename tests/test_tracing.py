@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import re
 from pathlib import Path
@@ -48,7 +49,8 @@ def call(*arguments: str | Path) -> Result:
 
 def kept(run: Path, traced: Traced) -> dict[str, float]:
     """What the run saved of the traced path."""
-    paths = sc.open(run)["paths"].to_dataset().isel(traced.cell.index, path=traced.found.path)  # type: ignore[arg-type]
+    place = {**(traced.cell.index or {}), "path": traced.found.path}
+    paths = sc.open(run)["paths"].to_dataset().isel(place)
     return {str(name): float(paths[name]) for name in paths.data_vars}
 
 
@@ -131,7 +133,7 @@ FAULTS = [
     (["--set", "venue=Z"], '--set venue=Z: must be one of "A", "B"'),
     (["--set", "leverage=2", "--set", "policy.leverage=2"], "was set before; each key once"),
     (["--set", "leverage=50", "--set", "venue=B"], "this policy cannot open a position"),
-    (["-o", "x.xls"], "x.xls: .xls (use .csv, .parquet)"),
+    (["-o", "x.xls"], "x.xls: .xls; did you mean .csv? (use .csv, .parquet)"),
     (["--plot", "x.bmp"], "x.bmp: .bmp; did you mean .png?"),
 ]
 
@@ -182,14 +184,13 @@ def test_csv_is_the_table(saved: Path, tmp_path: Path) -> None:
     assert list(back) == [column.name for column in COLUMNS]
     for column in COLUMNS:
         if column.text:
-            assert back[column.name].fillna("").tolist() == made[column.name].tolist()
+            there = ["" if word != word else word for word in back[column.name].tolist()]
+            assert there == made[column.name].tolist()
         else:
             np.testing.assert_allclose(back[column.name], made[column.name], rtol=1e-8)
 
 
-@pytest.mark.skipif(
-    not __import__("importlib.util").util.find_spec("pyarrow"), reason="needs pyarrow"
-)
+@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="needs pyarrow")
 def test_parquet_is_the_table(saved: Path, tmp_path: Path) -> None:
     made = sc.trace(saved, "liquidated", HARD).table
     write(made, tmp_path / "a.parquet")
@@ -200,7 +201,7 @@ def test_parquet_is_the_table(saved: Path, tmp_path: Path) -> None:
 
 
 def test_parquet_without_pyarrow(monkeypatch: pytest.MonkeyPatch, saved: Path) -> None:
-    monkeypatch.setattr("stresscube.tracing.table.find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     result = call("trace", saved, "-o", "x.parquet")
     assert result.exit_code == 2
     assert "Parquet needs pyarrow" in result.stderr

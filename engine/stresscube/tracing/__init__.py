@@ -74,11 +74,11 @@ def trace_texts(run: Path, path: str, settings: Sequence[str], *, trust: bool = 
 
 
 def _as_in_the_cube(found: Mapping[str, float], cell: Cell) -> dict[str, float]:
-    """Totals by the names and in the units of a cube's paths."""
-    days = cell.plan.simulation.step * DAYS
+    """Totals by the names, in the units and with the rounding of a cube's paths."""
     made = {it.name: found[it.field] for it in PATH_OUTCOMES}
-    step = found["liquidation_step"]
-    return made | {"liquidation_time": step * days if step else float("nan")}
+    run, step = cell.plan.simulation, found["liquidation_step"]
+    days = np.dtype(run.precision).type(step) * (run.step * DAYS)
+    return made | {"liquidation_time": float(days) if step else float("nan")}
 
 
 def _notes(cell: Cell, found: Found, made: Mapping[str, float]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +90,24 @@ def open_cell(folder: Path, settings: Iterable[str] = (), *, trust: bool = False
             chosen[key] = axis.values[place]
     if not beside:
         return _cell(folder, document, scenario, chosen, document["block_shape"], inside=True)
-    texts = [f"sweep.{key}=[{toml(_plain(scenario, key, chosen[key]))}]" for key in chosen]
-    texts += [f"sweep.{key}=[{toml(_literal(text))}]" for key, text in beside.items()]
+    plain = {key: _plain(scenario, key, value) for key, value in chosen.items()}
+    plain |= {key: _literal(text) for key, text in beside.items()}
+    # A key that is no axis is changed in the file itself, where the run may have changed it before.
+    places = {f"sweep.{key}": key for key in chosen}
+    places |= {resolve(scenario, key).at: key for key in beside if key not in chosen}
+    texts = [
+        f"{at}=[{toml(plain[key])}]" if key in chosen else f"{at}={toml(plain[key])}"
+        for at, key in places.items()
+    ]
     try:
         other = _scenario(document, folder, texts, trust)
     except ScenarioError as error:
-        raise StresscubeError("\n".join(_as_set(fault, beside) for fault in error.faults)) from None
-    point = {key: chosen[key] if key not in beside else other.sweep[key][0] for key in other.sweep}
-    return _cell(folder, document, other, point, [1] * len(point), inside=False)
+        lines = (_as_set(fault, places, beside) for fault in error.faults)
+        raise StresscubeError("\n".join(lines)) from None
+    point = {key: values[0] for key, values in other.sweep.items()}
+    made = _cell(folder, document, other, point, [1] * len(point), inside=False)
+    extra = {key: plain[key] for key in beside if key not in chosen}
+    return replace(made, words=made.words | extra)
 
 
 def _scenario(
@@ -171,9 +181,9 @@ def _place(axis: Axis, text: str) -> int | None:
         return None
 
 
-def _as_set(fault: Fault, beside: Mapping[str, str]) -> str:
+def _as_set(fault: Fault, places: Mapping[str, str], beside: Mapping[str, str]) -> str:
     """A fault of a cell's scenario; of a value that was set, as it was set."""
-    key = fault.key.removeprefix("sweep.").removesuffix("[0]")
+    key = places.get(fault.key) or places.get(fault.key.removesuffix("[0]"), "")
     return f"--set {key}={beside[key]}: {fault.sentence}" if key in beside else str(fault)
 
 

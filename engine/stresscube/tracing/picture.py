@@ -180,8 +180,8 @@ def _margin(axes: Axes, steps: Columns, ends: Any) -> None:
     _name(axes, 1.0, "liquidation", RED)
     if isolated:
         axes.legend(
-            loc="upper left", bbox_to_anchor=(0.0, 0.84), ncols=2, frameon=False, fontsize=8, labelcolor=PALE_INK,
-            borderaxespad=0.1, handlelength=1.2,
+            loc="upper left", bbox_to_anchor=(0.0, 0.84), ncols=2, frameon=False, fontsize=8,
+            labelcolor=PALE_INK, borderaxespad=0.1, handlelength=1.2,
         )  # fmt: skip
     low, high = 0.8 * min(shown), max(1.5, 1.2 * max(shown))
     axes.set_yscale("log")

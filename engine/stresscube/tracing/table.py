@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def check_ending(path: Path) -> None:
         hint = suggest(path.suffix, ENDINGS)
         shown = path.suffix or "no extension"
         raise StresscubeError(f"{path}: {shown}{hint} (use {', '.join(ENDINGS)})")
-    if ending == ".parquet" and find_spec("pyarrow") is None:
+    if ending == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise StresscubeError(
             f"{path}: Parquet needs pyarrow, which is not installed; "
             "pip install 'stresscube[data]', or end the file's name in .csv"
