@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from stresscube.scenario import load
     from stresscube.scenario.recorded import tape_from
     from stresscube.store.reader import open_run as open
+    from stresscube.tracing import trace
     from stresscube.verdict import verify
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "market", "open", "run", "tape_from", "verify"]
+__all__ = ["__version__", "load", "market", "open", "run", "tape_from", "trace", "verify"]
 
 _HOMES = {
     "load": ("stresscube.scenario", "load"),
@@ -30,6 +31,7 @@ _HOMES = {
     "open": ("stresscube.store.reader", "open_run"),
     "run": ("stresscube.runner", "run"),
     "tape_from": ("stresscube.scenario.recorded", "tape_from"),
+    "trace": ("stresscube.tracing", "trace"),
     "verify": ("stresscube.verdict", "verify"),
 }
 

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,18 @@ from .tree import names, values
 Advance = Callable[[int], None]
 STEPS_AT_ONCE = 1024
 """Ticks generated before the policies read them: 64 KB a path, which stays in the L2 cache."""
+
+
+class Watched(NamedTuple):
+    """One path as its first policy lived through it.
+
+    tape: [steps, tick field]. accounts: [steps + 1, account leaf], the first at time 0. outcome:
+    [outcome field].
+    """
+
+    tape: NDArray[Any]
+    accounts: NDArray[Any]
+    outcome: NDArray[Any]
 
 
 def prepare(
@@ -111,6 +123,25 @@ class CpuJob:
                     future.cancel()
                 raise
         return Outcomes(outcomes, market)
+
+    def watch(self, path: int) -> Watched:
+        """Run one path step by step, with an eye on the first policy's account."""
+        states, tape, accounts, outcomes = self._buffers()
+        accounts, outcomes = accounts[:1], outcomes[:1]
+        kernels, policies, key = self._kernels, self._policies, self._key
+        kernels.market_start(self._numbers, key, path, states)
+        kernels.policy_open(policies, accounts)
+        steps, first = self.job.simulation.steps, accounts[0, 0, ::LANES]
+        ticks = np.full((steps, tape.shape[-1]), np.nan, self._dtype)
+        seen = np.full((steps + 1, len(first)), np.nan, self._dtype)
+        seen[0] = first
+        for step in range(steps):
+            kernels.market_run(self._numbers, key, path, step, 1, states, tape)
+            kernels.policy_run(tape, step, 1, policies, accounts)
+            ticks[step] = tape[0, 0]
+            seen[step + 1] = first
+        kernels.policy_close(tape, 0, policies, accounts, outcomes)
+        return Watched(ticks, seen, outcomes[0, 0, ::LANES].copy())
 
     def _paths(
         self, first_path: int, size: int, stop: threading.Event, advance: Advance | None

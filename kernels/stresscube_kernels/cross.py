@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import ticks
 from .books import Fill, die, watch
 from .contract import Account, Features, Policy, Tick
 from .legs import legs
-from .margin import Balance, hold_leg, inside_leg, settle
+from .margin import Balance, Held, Settled, hold_leg, inside_leg, settle
 from .ops import Ops
+
+
+class Weighed(NamedTuple):
+    """The one margin account over a step, and the legs in it."""
+
+    a: Held
+    b: Held
+    balance: Balance
+    found: Settled
 
 
 def hold(
@@ -25,6 +34,22 @@ def hold(
 
     Where the account is closed, position and equity go on as the shadow account.
     """
+    a, b, balance, found = weigh(ops, features, account, filled, tick, policy)
+    account = account._replace(
+        notional_a=a.notional,
+        notional_b=b.notional,
+        equity=found.equity,
+        mark=tick.mark_b if features.mark else account.mark,
+        funding=account.funding + found.paid,
+    )
+    account = die(ops, account, found, now)
+    return watch(ops, features, account, balance.required - found.equity)
+
+
+def weigh(
+    ops: Ops, features: Features, account: Account, filled: Fill, tick: Tick, policy: Policy
+) -> Weighed:
+    """Hold the filled legs over the step and settle the account that they stand in."""
     leg_a, leg_b = legs(features, tick, policy, account.mark)
     a, b = hold_leg(ops, leg_a, filled.leg_a.held), hold_leg(ops, leg_b, filled.leg_b.held)
     equity = account.equity - filled.fees - filled.slippage
@@ -45,13 +70,4 @@ def hold(
         in_b = inside_leg(ops, leg_b, filled.leg_b.held, together)
         dip = ops.fmin(in_a.worst + in_b.beside, in_a.beside + in_b.worst)
         balance = balance._replace(least=balance.equity + dip)
-    found = settle(ops, features, tick, balance)
-    account = account._replace(
-        notional_a=a.notional,
-        notional_b=b.notional,
-        equity=found.equity,
-        mark=tick.mark_b if features.mark else account.mark,
-        funding=account.funding + found.paid,
-    )
-    account = die(ops, account, found, now)
-    return watch(ops, features, account, required - found.equity)
+    return Weighed(a, b, balance, settle(ops, features, tick, balance))

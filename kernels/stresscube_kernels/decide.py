@@ -28,6 +28,13 @@ class Hedge(NamedTuple):
     share: Any
 
 
+class Drift(NamedTuple):
+    """How far leg b is from its hedge, in notional, and what the threshold is a fraction of."""
+
+    away: Any
+    against: Any
+
+
 class Intent(NamedTuple):
     """What the rules ask for, before sizes."""
 
@@ -182,9 +189,15 @@ def drifted(ops: Ops, features: Features, account: Account, hedge: Hedge, policy
 
     A single leg (ratio 0) never has: 0 > 0.
     """
+    drift = drift_of(ops, features, account, hedge, policy)
+    return drift.away > policy.rebalance_threshold * drift.against
+
+
+def drift_of(ops: Ops, features: Features, account: Account, hedge: Hedge, policy: Policy) -> Drift:
+    """How far leg b has drifted from its hedge."""
     wanted = hedge.ratio * ops.fabs(account.notional_a)
     away = ops.fabs(ops.fabs(account.notional_b) - wanted)
     against = wanted
     if features.by_equity:
         against = ops.where(policy.by_equity > 0.5, account.equity, wanted)
-    return away > policy.rebalance_threshold * against
+    return Drift(away, against)

@@ -7,7 +7,7 @@ survivor, is closed at once or held to the end of the trade, by its venue's `aft
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from .books import Fill, die, watch
 from .contract import Account, Features, Policy, Tick
@@ -15,6 +15,24 @@ from .legs import Leg, LegFill, fill_leg, legs
 from .margin import NOWHERE, Balance, Held, Settled, hold_leg, inside_leg, settle
 from .ops import Ops
 from .tree import combine
+
+
+class Weighed(NamedTuple):
+    """One leg's margin account over a step."""
+
+    held: Held
+    balance: Balance
+    found: Settled
+
+
+class Survivor(NamedTuple):
+    """The leg that outlived the other, over a step."""
+
+    leg: Leg
+    held_on: Any  # whether it is still wanted after the step's fill (b)
+    order: Any  # notional at the decision price
+    filled: LegFill
+    weighed: Weighed
 
 
 def hold(
@@ -30,13 +48,7 @@ def hold(
 
     At the first death both legs go on as the shadow account, and the survivor on its own.
     """
-    leg_a, leg_b = legs(features, tick, policy, account.mark)
-    a, b = hold_leg(ops, leg_a, filled.leg_a.held), hold_leg(ops, leg_b, filled.leg_b.held)
-    living = account.alive > 0.5
-    balance_a = balance_of(ops, features, leg_a, living, account.equity_a, filled.leg_a, a)
-    balance_b = balance_of(ops, features, leg_b, living, account.equity_b, filled.leg_b, b)
-    found_a = settle(ops, features, tick, balance_a)
-    found_b = settle(ops, features, tick, balance_b)
+    (a, _, found_a), (b, _, found_b) = weigh(ops, features, account, filled, tick, policy)
     account = account._replace(
         notional_a=a.notional,
         notional_b=b.notional,
@@ -50,6 +62,20 @@ def hold(
     account = die(ops, account, first_death(ops, found_a, found_b), now)
     lacking_a = ops.fmax(a.end - found_a.equity, 0.0)
     return watch(ops, features, account, lacking_a + ops.fmax(b.end - found_b.equity, 0.0))
+
+
+def weigh(
+    ops: Ops, features: Features, account: Account, filled: Fill, tick: Tick, policy: Policy
+) -> tuple[Weighed, Weighed]:
+    """Hold the filled legs over the step and settle the account that each stands in."""
+    leg_a, leg_b = legs(features, tick, policy, account.mark)
+    a, b = hold_leg(ops, leg_a, filled.leg_a.held), hold_leg(ops, leg_b, filled.leg_b.held)
+    living = account.alive > 0.5
+    balance_a = balance_of(ops, features, leg_a, living, account.equity_a, filled.leg_a, a)
+    balance_b = balance_of(ops, features, leg_b, living, account.equity_b, filled.leg_b, b)
+    found_a = settle(ops, features, tick, balance_a)
+    found_b = settle(ops, features, tick, balance_b)
+    return Weighed(a, balance_a, found_a), Weighed(b, balance_b, found_b)
 
 
 def balance_of(
@@ -108,14 +134,9 @@ def carry_survivor(
 
     closes: whether the trade that it was part of ends at this step's start (b).
     """
-    leg = survivor_leg(ops, features, account, tick, policy)
-    held_on = ops.where(closes, 0.0, leg.venue.holds_survivor) > 0.5
-    order = ops.where(held_on, 0.0, -account.rest)
-    filled = fill_leg(ops, features, leg, account.rest, order, both=False, nets=False)
-    held = hold_leg(ops, leg, filled.held)
-    lives = survives(ops, account)
-    balance = balance_of(ops, features, leg, lives, account.rest_equity, filled, held)
-    found = settle(ops, features, tick, balance)
+    _, held_on, _, filled, (held, _, found) = weigh_survivor(
+        ops, features, account, closes, tick, policy
+    )
     stays = held_on & ~found.hit
     left = ops.where(found.hit, found.kept, found.equity)
     is_b = account.rest_is_b > 0.5
@@ -136,6 +157,21 @@ def carry_survivor(
         gain = ops.where(is_b, filled.held * tick.mispricing, 0.0)
         account = account._replace(pnl_mispricing=account.pnl_mispricing + gain)
     return account
+
+
+def weigh_survivor(
+    ops: Ops, features: Features, account: Account, closes: Any, tick: Tick, policy: Policy
+) -> Survivor:
+    """Close the survivor or hold it over the step, and settle the account that it stands in."""
+    leg = survivor_leg(ops, features, account, tick, policy)
+    held_on = ops.where(closes, 0.0, leg.venue.holds_survivor) > 0.5
+    order = ops.where(held_on, 0.0, -account.rest)
+    filled = fill_leg(ops, features, leg, account.rest, order, both=False, nets=False)
+    held = hold_leg(ops, leg, filled.held)
+    lives = survives(ops, account)
+    balance = balance_of(ops, features, leg, lives, account.rest_equity, filled, held)
+    found = settle(ops, features, tick, balance)
+    return Survivor(leg, held_on, order, filled, Weighed(held, balance, found))
 
 
 def survivor_leg(ops: Ops, features: Features, account: Account, tick: Tick, policy: Policy) -> Leg:

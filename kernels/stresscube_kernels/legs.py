@@ -53,6 +53,13 @@ class LegFill(NamedTuple):
     closing_cost: Any  # of trading out of what was held
 
 
+def moved_by(features: Features, leg: Leg) -> Any:
+    """What the leg's price has moved by when an order fills, as a fraction."""
+    if not features.latency:
+        return 0.0
+    return leg.venue.latency * leg.change + leg.venue.latency_root * leg.noise
+
+
 def fill_leg(
     ops: Ops, features: Features, leg: Leg, notional: Any, order: Any, *, both: Any, nets: Any
 ) -> LegFill:
@@ -64,9 +71,7 @@ def fill_leg(
     An order that opens a trade (`both`) pays for closing what was held and for opening anew. One
     that nets a roll (`nets`) pays for the difference alone, which is the closing trade's.
     """
-    moved: Any = 0.0
-    if features.latency:
-        moved = leg.venue.latency * leg.change + leg.venue.latency_root * leg.noise
+    moved = moved_by(features, leg)
     held = notional + order
     traded = ops.fabs(order) * (1.0 + moved)
     closed = ops.fabs(notional) * (1.0 + moved)

@@ -61,7 +61,7 @@ def run_policies(
 ) -> NDArray[Any]:
     """Outcomes of every policy on every tape, shape [outcome field, policies, paths]."""
     ops, rules = NumpyOps(dtype), rules_of(shape)
-    policy = rebuild(policies, iter(p.astype(dtype)[:, None] for p in values(policies)))
+    policy = cast_policies(policies, dtype)
     n_paths, n_steps, _ = tape.shape
     account = rules.open(ops, shape.features, policy)
     account = rebuild(account, (np.repeat(field, n_paths, axis=1) for field in values(account)))
@@ -75,6 +75,11 @@ def run_policies(
     for field, value in enumerate(values(outcome)):
         result[field] = value
     return result
+
+
+def cast_policies(policies: Any, dtype: Any) -> Any:
+    """Packed policies in a precision, their leaves [policies, 1]."""
+    return rebuild(policies, iter(p.astype(dtype)[:, None] for p in values(policies)))
 
 
 def _draw(simulation: SimulationSpec, first_path: int, n_paths: int, step: int) -> Draw:

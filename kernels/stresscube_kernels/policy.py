@@ -21,6 +21,7 @@ from .contract import Account, Features, Outcome, Policy, Tick
 from .decide import NOTHING, Order, decide
 from .isolated import carry_survivor
 from .ops import Ops
+from .witness import Carried, Witness
 
 
 def policy_open(ops: Ops, features: Features, policy: Policy) -> Account:
@@ -64,9 +65,13 @@ def carry_out(
     policy: Policy,
 ) -> Account:
     """Carry an account through a step that decided something; a leg that outlived the other too."""
+    decided = account
     if features.isolated:
         account = carry_survivor(ops, features, account, order.closes, tick, policy)
-    return carry(ops, features, account, order, now, tick, policy)
+    account = carry(ops, features, account, order, now, tick, policy)
+    if isinstance(ops, Witness):
+        ops.carried.append(Carried(decided, order, policy, account))
+    return account
 
 
 def carry(

@@ -144,13 +144,14 @@ def fit_erfinv_tail(degree: int = 8) -> tuple[float, ...]:
 
     basis = np.polynomial.chebyshev.chebvander(nodes, degree) / ratio[:, None]
     solve: Any = np.linalg.lstsq
+    stack: Any = np.block
     near: NDArray[np.float64] = solve(basis, np.ones(len(nodes)), rcond=None)[0]
     missing = 1.0 - basis @ near
     scale = np.abs(missing).max()
     bound = np.ones((len(nodes), 1))
     found: Any = linprog(  # the least t with |basis x - missing / scale| <= t everywhere
         np.append(np.zeros(degree + 1), 1.0),
-        A_ub=np.block([[basis, -bound], [-basis, -bound]]),
+        A_ub=stack([[basis, -bound], [-basis, -bound]]),
         b_ub=np.append(missing, -missing) / scale,
         bounds=(None, None),
     )

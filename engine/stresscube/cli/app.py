@@ -457,6 +457,38 @@ def report(
 
 @app.command()
 @one_line_errors
+def trace(
+    run: RunFolder,
+    path: Annotated[
+        str,
+        typer.Option("--path", metavar="N|worst|median|liquidated", help="Which path."),
+    ] = "worst",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Which cell: --set leverage=10. May be repeated.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="The ledger, a .csv or .parquet file."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="The picture, a .png, .svg or .pdf file."),
+    ] = None,
+    trust: Trust = False,
+) -> None:
+    """Regenerate one path: a ledger of all that happened to its account, and a picture."""
+    from stresscube.cli import trace as command
+
+    command.trace(run, path=path, settings=settings or [], out=out, plot=plot, trust=trust)
+
+
+@app.command()
+@one_line_errors
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
     from stresscube.cli import schema as command
