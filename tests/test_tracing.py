@@ -6,10 +6,12 @@ import importlib.util
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
 import own_code
@@ -113,12 +115,18 @@ def test_a_value_beside_the_cube(saved: Path) -> None:
     assert beside.cell.index is None
     assert any("no cell of this cube" in note for note in beside.notes)
     inside = sc.trace(saved, 3)
+    ours, theirs = columns(beside), columns(inside)
     for name in ("price_a", "price_b"):
-        pd.testing.assert_series_equal(beside.table[name], inside.table[name])
-    gross = beside.table["order_a"].abs() + beside.table["order_b"].abs()
-    assert gross[0] == pytest.approx(7.0, rel=1e-6)
-    assert beside.table["trades"].sum() == 4  # of half an hour, in two hours
-    assert inside.table["trades"].sum() == 2
+        assert np.array_equal(ours[name], theirs[name])
+    gross = np.abs(ours["order_a"][0]) + np.abs(ours["order_b"][0])
+    assert gross == pytest.approx(7.0, rel=1e-6)
+    assert ours["trades"].sum() == 4  # of half an hour, in two hours
+    assert theirs["trades"].sum() == 2
+
+
+def columns(traced: Traced) -> dict[str, NDArray[Any]]:
+    table: Any = traced.table
+    return {name: table[name].to_numpy() for name in table.columns}
 
 
 FAULTS = [
@@ -168,9 +176,7 @@ def test_the_command_writes_and_tells(
     name = f"small-path{number[1]}"
     assert {file.name for file in tmp_path.iterdir()} == {f"{name}.csv", f"{name}.png"}
     assert "liquidated after" in result.stdout
-    assert f"{name}.csv: 122 rows" in " ".join(result.stdout.split()).replace(
-        "121 rows", "122 rows"
-    )
+    assert f"{name}.csv: 121 rows" in result.stdout
     (books,) = re.findall(r"final equity ([\d.]+) = (.*)", result.stdout)
     terms = re.findall(r"([+−] )?([\d.]+)", books[1])
     total = sum(float(number) * (-1 if sign.startswith("−") else 1) for sign, number in terms)

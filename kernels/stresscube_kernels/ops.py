@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
@@ -96,7 +96,10 @@ class NumpyOps:
         # overloads on Any are ambiguous to the type checker
         made: Any = np.where(condition, yes, no)  # pyright: ignore[reportUnknownVariableType]
         # of two bare numbers numpy makes float64, whatever the precision
-        return made.astype(self.dtype, copy=False) if made.dtype.kind == "f" else made
+        if made.dtype.kind != "f":
+            return made
+        cast_back: Any = made.astype(self.dtype, copy=False)
+        return cast_back
 
     def fmin(self, x: Any, y: Any) -> Any:
         return np.minimum(x, y)

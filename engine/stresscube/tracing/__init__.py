@@ -15,7 +15,7 @@ from stresscube.identity import SOURCES, sources_hash
 from stresscube.store.layout import DAYS, PATH_OUTCOMES
 from stresscube.tracing.cell import Cell, open_cell
 from stresscube.tracing.paths import Found, find, outcomes
-from stresscube.tracing.table import table
+from stresscube.tracing.table import regimes_of, table
 from stresscube_kernels.ledger import ledger, totals
 
 __all__ = ["Traced", "trace", "trace_texts"]
@@ -64,7 +64,7 @@ def trace_texts(run: Path, path: str, settings: Sequence[str], *, trust: bool = 
         "path": found.path,
         "cell": dict(cell.words),
         "assets": [str(asset) for asset in cell.plan.scenario.market.assets],
-        "regimes": [regime.name for regime in cell.market.regimes],
+        "regimes": regimes_of(cell.market),
         "seed": str(cell.plan.simulation.seed),
         "precision": cell.plan.simulation.precision,
     }

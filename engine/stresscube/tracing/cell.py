@@ -25,7 +25,7 @@ from stresscube.store.objects import LocalObjects
 from stresscube.text import label, listing, suggest
 from stresscube.where import index_of
 from stresscube_kernels.contract import Shape
-from stresscube_kernels.spec import Job, MarketSpec, PolicySpec
+from stresscube_kernels.spec import AnyMarket, Job, PolicySpec
 
 Value = float | str
 
@@ -42,7 +42,7 @@ class Cell:
     folder: Path
     plan: Plan
     block: Block
-    market: MarketSpec
+    market: AnyMarket
     policy: PolicySpec
     words: dict[str, Value]
     index: dict[str, int] | None

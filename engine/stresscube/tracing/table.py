@@ -13,18 +13,27 @@ import pandas as pd
 from stresscube.errors import RunError, StresscubeError
 from stresscube.text import suggest
 from stresscube_kernels.ledger import COLUMNS, Ledger
-from stresscube_kernels.spec import MarketSpec
+from stresscube_kernels.spec import AnyMarket, ReplaySpec
 
 ENDINGS = (".csv", ".parquet")
 DIGITS = {"float32": 9, "float64": 17}
 """Digits that tell two numbers of a precision apart."""
 
 
-def table(ledger: Ledger, market: MarketSpec, about: Mapping[str, Any]) -> pd.DataFrame:
+def regimes_of(market: AnyMarket) -> list[str]:
+    """Names of the regimes; a recorded history knows none."""
+    if isinstance(market, ReplaySpec):
+        return ["recorded"]
+    return [regime.name for regime in market.regimes]
+
+
+def table(ledger: Ledger, market: AnyMarket, about: Mapping[str, Any]) -> pd.DataFrame:
     """Return a ledger's columns as a table, regimes by name; about: its attributes."""
     names = {
-        "regime": [regime.name for regime in market.regimes],
-        "correlation_regime": [regime.name for regime in market.correlation_regimes],
+        "regime": regimes_of(market),
+        "correlation_regime": [
+            regime.name for regime in getattr(market, "correlation_regimes", ())
+        ],
     }
     words = {
         name: np.array([*known, ""], object)[ledger.columns[name]] for name, known in names.items()
