@@ -133,8 +133,10 @@ def test_the_random_jobs_reach_every_event() -> None:
     for margin_mode in MODES:
         for seed in range(6):
             for policy in range(0, 60, 3):
-                its = made(margin_mode, "float32", seed, policy, 1)
-                seen.update(part for event in its.columns["event"] for part in event.split("; "))
+                for path in (1, 2, 3):
+                    its = made(margin_mode, "float32", seed, policy, path)
+                    parts = (event.split("; ") for event in its.columns["event"])
+                    seen.update(part for event in parts for part in event)
     wanted = {"open", "close", "roll", "bias on", "bias off", "funding", "close at the horizon"}
     wanted |= {f"rebalance ({why})" for why in ("drift", "interval", "bias")}
     wanted |= {"leg a closed", "leg b closed"}

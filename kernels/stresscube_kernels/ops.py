@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -94,12 +94,9 @@ class NumpyOps:
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
         # overloads on Any are ambiguous to the type checker
-        made: Any = np.where(condition, yes, no)  # pyright: ignore[reportUnknownVariableType]
+        made = cast("Any", np.where(condition, yes, no))
         # of two bare numbers numpy makes float64, whatever the precision
-        if made.dtype.kind != "f":
-            return made
-        cast_back: Any = made.astype(self.dtype, copy=False)
-        return cast_back
+        return made.astype(self.dtype, copy=False) if made.dtype.kind == "f" else made
 
     def fmin(self, x: Any, y: Any) -> Any:
         return np.minimum(x, y)
