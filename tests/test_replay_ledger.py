@@ -16,7 +16,7 @@ import pytest
 from markets import of, policy, venue
 from plain_book import Bars, Terms, keep, outcomes
 from stresscube import history
-from stresscube.history.funding import on_bars
+from stresscube.history.funding import known_before, on_bars
 from stresscube_kernels import cpu, oracle
 from stresscube_kernels.contract import Outcome
 from stresscube_kernels.pack import job_shape, pack_policies
@@ -44,9 +44,10 @@ def recorded(folder: Path) -> HistorySpec:
     """May 2025 by the minute, with the month's funding prints."""
     bars = history.read(folder / "binance_perp_1m_2025_05.parquet")
     prints = history.read_funding(folder / "binance_funding_8h_2021_2025_MIT.parquet")
-    rates, due = on_bars(prints, bars)
+    paid, due = on_bars(prints, bars)
     assert due.sum() == 90  # three a day
-    return HistorySpec(bars.close, MINUTE, bars.low, bars.high, rates, due)
+    known = known_before(prints, bars)
+    return HistorySpec(bars.close, MINUTE, bars.low, bars.high, paid, due, known)
 
 
 def grid() -> list[PolicySpec]:

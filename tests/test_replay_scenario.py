@@ -231,8 +231,11 @@ def test_longer_steps_are_folded(folder: Path) -> None:
     # Prints stand at 8 h, 16 h, ...: in the steps that end at 9 h, 18 h, 24 h, 33 h ...
     assert np.array_equal(closes[found.spec.due][:4], [9.0, 18.0, 24.0, 33.0])
     assert np.array_equal(found.spec.rates[found.spec.due][:4, 0], [1e-4, -2e-4, -2e-4, 1e-4])
-    known = found.spec.rates[:, 0]
+    assert (found.spec.rates[~found.spec.due] == 0.0).all()
+    assert found.spec.known is not None
+    known = found.spec.known[:, 0]
     assert known[0] == 0.0  # nothing is known yet
+    assert known[2] == 0.0  # nor is the print that ends the bar
     assert known[3] == 1e-4  # the last print before
 
 
