@@ -58,7 +58,7 @@ def test_windows_are_the_history() -> None:
             np.testing.assert_allclose(found, prices[at, leg] / back - 1.0, rtol=1e-12, atol=1e-15)
         assert np.array_equal(getattr(made, f"funding_{name}"), history.rates[at, leg])
     assert history.known is not None
-    assert np.array_equal(made.mark_b, history.known[at, 0] - history.known[at, 1])
+    assert np.array_equal(made.mark_b, history.known[at, 1] - history.known[at, 0])
     assert np.array_equal(ticks.unpack(made.state).due, history.due[at])
     assert np.all(ticks.unpack(made.state).jumped == 1)
     assert np.all(inside.coincidence == 1.0)
@@ -211,6 +211,7 @@ def test_a_side_by_funding_knows_the_print_before() -> None:
     history = wild_history()
     assert history.rates is not None
     assert history.known is not None
+    known = history.known
     every = replace(history, rates=np.where(history.rates == 0.0, 2e-4, history.rates),
                     due=np.ones(900, bool))  # fmt: skip
     policies = (policy(1.0, 2.0, side="funding"),)
@@ -223,15 +224,15 @@ def test_a_side_by_funding_knows_the_print_before() -> None:
         return of(exact.per_policy, name)[0]
 
     first = window_bars(ReplaySpec(every, stride=HOUR), SimulationSpec(1, HOUR, 4), 0, 800)
-    gap = history.known[first, 0] - history.known[first, 1]
+    gap = known[first, 0] - known[first, 1]
     gains = outcome(every, "pnl_a")
     moves = every.close[first, 0] - every.close[first - 1, 0]
     assert np.array_equal(gains * moves < 0.0, gap > 0.0)  # short a where its print was higher
     assert 0.2 < (gap > 0.0).mean() < 0.8
     turned = replace(every, rates=-every.rates)
     assert np.array_equal(gains, outcome(turned, "pnl_a"))
-    np.testing.assert_allclose(outcome(turned, "funding"), -outcome(every, "funding"), rtol=1e-12)
-    other = replace(every, known=-history.known)
+    np.testing.assert_allclose(outcome(turned, "funding"), -1.0 * outcome(every, "funding"), rtol=1e-12)
+    other = replace(every, known=-1.0 * known)
     assert np.array_equal(outcome(other, "pnl_a")[gap != 0.0], -gains[gap != 0.0])
 
 

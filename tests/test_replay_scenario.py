@@ -14,7 +14,8 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import stresscube as sc
-from histories import COINS, MS, bars, epochs
+from histories import COINS, bars
+from replayed import TEXT, write
 from stresscube.cli.app import app
 from stresscube.errors import RunError
 from stresscube.history import HistoryError
@@ -26,59 +27,10 @@ from stresscube.scenario.recorded import Tape, described, recorded
 from stresscube_kernels.pack_replay import window_count
 from stresscube_kernels.spec import ReplaySpec
 
-TEXT = """
-name = "replayed"
-
-[simulation]
-paths = 11
-horizon = "1d"
-step = "1h"
-seed = 3
-save_paths = true
-
-[market]
-assets = ["BTC", "ETH"]
-source = "replay"
-
-[market.replay]
-files = ["data/btc.csv", "data/eth.csv"]
-funding = ["data/funding.csv"]
-
-[[venues]]
-name = "A"
-taker_fee = 0.0005
-latency = "10min"
-maintenance_tiers = [[0, 0.004], [50_000, 0.02]]
-liquidation_fee = 0.01
-
-[policy]
-venue = "A"
-hedge_ratio = 1.0
-leverage = 5
-
-[sweep]
-leverage = [5, 30, 45]
-hedge_ratio = [0.8, 1.0, "min-variance"]
-"""
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with replayed.toml and the data that it names."""
-    data = tmp_path / "data"
-    data.mkdir()
-    frames = bars()
-    for coin, frame in frames.items():
-        table = frame.assign(timestamp=epochs(frame, MS))
-        table.to_csv(data / f"{coin.lower()}.csv", index=False)
-    parts: list[pd.DataFrame] = []
-    for coin in COINS:
-        times = frames[coin].index.to_numpy()[8::8]
-        rates = np.where(np.arange(len(times)) % 3 == 0, 1e-4, -2e-4)
-        parts.append(pd.DataFrame({"timestamp": times, "coin": coin, "funding_rate": rates}))
-    pd.concat(parts).to_csv(data / "funding.csv", index=False)
-    (tmp_path / "replayed.toml").write_text(TEXT)
-    return tmp_path
+    return write(tmp_path)
 
 
 def scenario(folder: Path, *overrides: str) -> Scenario:
@@ -307,7 +259,7 @@ def test_the_plan_knows_the_data(folder: Path) -> None:
     frame.to_csv(data / "eth.csv", index=False)
     changed = scenario(folder, files)
     assert make_plan(changed, "cpu").hash != hash_
-    with pytest.raises(RunError, match=r"data\.files is"):
+    with pytest.raises(RunError, match=r"the data in market\.replay\.files have changed \(sha256"):
         sc.run(changed, folder / "a.run", backend="cpu")
 
 

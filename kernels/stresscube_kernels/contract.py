@@ -317,7 +317,7 @@ class Bar(NamedTuple):
     due: F  # 1 where funding is paid at the bar's end
     funding_a: F  # what is paid then, which nobody knew when the bar began
     funding_b: F
-    known_gap: F  # the last prints before the bar, leg a's less leg b's
+    known_gap: F  # the last prints before the bar, leg b's less leg a's
     z: F
     trend: F
 

@@ -122,7 +122,7 @@ def bars(
         due=due,
         funding_a=rates[:, 0],
         funding_b=rates[:, 1],
-        known_gap=known[:, 0] - known[:, 1],
+        known_gap=known[:, 1] - known[:, 0],
         z=zero if spread == NEVER else scores(close, spread / step),
         trend=trends(returns.mean(axis=1), signal_half_life / step),
     )

@@ -72,7 +72,7 @@ def extremes(tick: Tick) -> Extremes:
 
 
 def with_known_gap(tick: Tick, gap: Any) -> Tick:
-    """A tick that holds how far the last prints of leg a's funding were above leg b's.
+    """A tick that holds how far leg b's last print of funding was above leg a's.
 
     It stands in the field of leg b's mark, which a recorded history does not have.
     """
@@ -85,7 +85,7 @@ def funding_gap(features: Features, tick: Tick) -> Any:
     In simulated markets the rates known then are those that are paid; of recorded ones the print
     that is paid at a step's end is not known before, and the last one stands for it.
     """
-    return tick.mark_b if features.prints else tick.funding_a - tick.funding_b
+    return -tick.mark_b if features.prints else tick.funding_a - tick.funding_b
 
 
 class Unpacked(NamedTuple):

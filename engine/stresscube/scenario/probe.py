@@ -103,7 +103,7 @@ def _hidden(
     function: Function, programs: Sequence[Program], features: Features
 ) -> Iterator[Finding]:
     """Fields that mean something else on a recorded history, read by other code than the pair's."""
-    held = dict.fromkeys(EXTREMES if features.intrabar else (), LOWS_AND_HIGHS)
+    held: dict[str, str] = dict.fromkeys(EXTREMES if features.intrabar else (), LOWS_AND_HIGHS)
     if features.prints:
         held["mark_b"] = GAP
     if not held:

@@ -82,6 +82,13 @@ def on_tape(scenario: Scenario, tape: Tape) -> Scenario:
     return changed
 
 
+def anywhere(scenario: Scenario) -> Scenario:
+    """The scenario for a process with another current folder: the data lie where they lie here."""
+    if not scenario.market.replayed:
+        return scenario
+    return scenario.model_copy(update={"source": str(Path(scenario.source).absolute())})
+
+
 @dataclass(frozen=True, eq=False)
 class Recorded:
     """What a scenario's paths are cut from.
