@@ -229,7 +229,7 @@ def test_a_side_by_funding_knows_the_print_before() -> None:
     moves = every.close[first, 0] - every.close[first - 1, 0]
     assert np.array_equal(gains * moves < 0.0, gap > 0.0)  # short a where its print was higher
     assert 0.2 < (gap > 0.0).mean() < 0.8
-    turned = replace(every, rates=-every.rates)
+    turned = replace(every, rates=np.negative(np.asarray(every.rates)))
     assert np.array_equal(gains, outcome(turned, "pnl_a"))
     np.testing.assert_allclose(outcome(turned, "funding"), -1.0 * outcome(every, "funding"), rtol=1e-12)
     other = replace(every, known=-1.0 * known)
