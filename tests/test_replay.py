@@ -231,7 +231,8 @@ def test_a_side_by_funding_knows_the_print_before() -> None:
     assert 0.2 < (gap > 0.0).mean() < 0.8
     turned = replace(every, rates=np.negative(np.asarray(every.rates)))
     assert np.array_equal(gains, outcome(turned, "pnl_a"))
-    np.testing.assert_allclose(outcome(turned, "funding"), -1.0 * outcome(every, "funding"), rtol=1e-12)
+    paid = outcome(every, "funding")
+    np.testing.assert_allclose(outcome(turned, "funding"), -1.0 * paid, rtol=1e-12)
     other = replace(every, known=-1.0 * known)
     assert np.array_equal(outcome(other, "pnl_a")[gap != 0.0], -gains[gap != 0.0])
 
