@@ -1,4 +1,4 @@
-"""docs/replay.md: its scenario, its commands and its Python run on a CSV, and print what it shows."""
+"""docs/replay.md: its scenario, commands and Python run on a CSV, and print what it shows."""
 
 from __future__ import annotations
 

@@ -20,13 +20,13 @@ from stresscube.backends import Backend, choose
 from stresscube.blocks import Block, blocks_of, divide
 from stresscube.cells import Cells, Expansion, Region, code_for
 from stresscube.identity import canonical, digest, identity
+from stresscube.overlap import Overlap, overlap_of
 from stresscube.plan_checks import look_into_history, named_apart
 from stresscube.scenario import Scenario
 from stresscube.scenario.expand import Axis, any_market, axes, simulation_spec
 from stresscube.scenario.recorded import recorded
 from stresscube.scenario.trust import trusted
 from stresscube_kernels.contract import BAR_STRIDE, Features, Shape
-from stresscube_kernels.pack_replay import stride_steps
 from stresscube_kernels.rules import outcome_fields
 from stresscube_kernels.spec import AnyMarket, Job, ReplaySpec, SimulationSpec
 
@@ -201,12 +201,12 @@ class Plan:
         """Return what a backend is asked for a block: its market and its feasible policies."""
         return Job(self.market(block), self.policy_cells(block).feasible_specs, self.simulation)
 
-    def overlap(self, block: Block) -> float:
-        """Return how many of a block's paths share each stretch of history; 1 if none do."""
+    def overlap(self, block: Block) -> Overlap:
+        """Return how much wider errors are because a block's paths share stretches of history."""
         market = self.market(block)
-        if not isinstance(market, ReplaySpec) or market.method == "bootstrap":
-            return 1.0
-        return max(1.0, self.simulation.steps / stride_steps(market, self.simulation))
+        if not isinstance(market, ReplaySpec):
+            return Overlap()
+        return overlap_of(market, self.simulation, self.paths)
 
     @property
     def data_bytes(self) -> int:
