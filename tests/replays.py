@@ -25,6 +25,7 @@ CROSS = Shape(
     features=Features(
         funding=True, signals=True, spread=True, events=True, spread_side=True, funding_side=True,
         bias=True, by_equity=True, to_leverage=True, nets=True, bridge=False, intrabar=True,
+        prints=True,
     ),
     venues=2,
     tiers=3,
@@ -50,14 +51,18 @@ def wild_history(
     width = level[:, None] * rng.exponential(0.6, (bars, 2))
     low = np.minimum(close, back) * np.exp(-width)
     high = np.maximum(close, back) * np.exp(width[::-1])
-    rates = rng.normal(1e-4, 3e-4, (bars, 2))
     due = np.arange(bars) % 8 == 7
+    rates = rng.normal(1e-4, 3e-4, (bars, 2)) * due[:, None]
+    known = np.zeros((bars, 2))
+    for bar in range(1, bars):
+        known[bar] = rates[bar - 1] if due[bar - 1] else known[bar - 1]
     return HistorySpec(
         close, HOUR,
         low=low if ranges else None,
         high=high if ranges else None,
         rates=rates if funding else None,
         due=due if funding else None,
+        known=known if funding else None,
     )  # fmt: skip
 
 

@@ -20,13 +20,14 @@ from stresscube_kernels.contract import Outcome, Signals, Tick
 from stresscube_kernels.pack import effective_leverage, feasible, pack_policies
 from stresscube_kernels.pack_replay import bars, before, pack_replay, scores, trends, warm_bars
 from stresscube_kernels.replay import BATCHES, MOST_BARS, number
-from stresscube_kernels.spec import NEVER, Job, ReplaySpec, SimulationSpec
+from stresscube_kernels.spec import NEVER, HistorySpec, Job, ReplaySpec, SimulationSpec
 from stresscube_kernels.view import window_bars
 from test_identity import gap
 
 STEPS, PATHS, POLICIES = 60, 64, 60
 COUNTS = ("liquidation_step", "recovered", "rebalances", "trades", "wins", "under_water")
 KINDS = list(SHAPES)
+Reals = NDArray[np.float64]
 
 
 # --- what a tape holds
@@ -56,6 +57,8 @@ def test_windows_are_the_history() -> None:
             found = getattr(inside, f"{word}_{name}")
             np.testing.assert_allclose(found, prices[at, leg] / back - 1.0, rtol=1e-12, atol=1e-15)
         assert np.array_equal(getattr(made, f"funding_{name}"), history.rates[at, leg])
+    assert history.known is not None
+    assert np.array_equal(made.mark_b, history.known[at, 1] - history.known[at, 0])
     assert np.array_equal(ticks.unpack(made.state).due, history.due[at])
     assert np.all(ticks.unpack(made.state).jumped == 1)
     assert np.all(inside.coincidence == 1.0)
@@ -136,7 +139,7 @@ def test_variances_are_of_the_returns_before() -> None:
     sigma = np.array([[4e-4, 3e-4], [3e-4, 9e-4]])
     returns = rng.multivariate_normal([0.0, 0.0], sigma, 40_000)
     history = replace(wild_history(10), close=np.cumprod(1.0 + returns, axis=0), rates=None,
-                      low=None, high=None, due=None)  # fmt: skip
+                      low=None, high=None, due=None, known=None)  # fmt: skip
     table = bars(history, 200 * HOUR, HOUR, NEVER)
     for column, (i, j) in zip((2, 3, 4), ((0, 0), (0, 1), (1, 1)), strict=True):
         # The mean of the averages is that of the products, less ends of a few half-lives.
@@ -168,7 +171,7 @@ def test_no_tick_sees_ahead() -> None:
     """What a policy may know at a bar's start does not change with that bar or later ones.
 
     Everything from bar 500 on is replaced; up to it all ticks are the same, and what is known at
-    its start as well. Its funding is what is due then, which the venue shows.
+    its start as well. The funding that is paid at its end is not.
     """
     history = wild_history(900)
     assert history.low is not None
@@ -181,8 +184,13 @@ def test_no_tick_sees_ahead() -> None:
         column[500:] *= factors
     rates = history.rates.copy()
     rates[500:] *= -3.0
-    other = replace(history, close=changed[0], low=changed[1], high=changed[2], rates=rates)
-    known = ("variance_a", "covariance", "variance_b", "z", "trend")
+    assert history.known is not None
+    printed = history.known.copy()
+    printed[501:] *= -3.0
+    other = replace(
+        history, close=changed[0], low=changed[1], high=changed[2], rates=rates, known=printed
+    )
+    known = ("variance_a", "covariance", "variance_b", "z", "trend", "known_gap")
     tables = [bars(h, 6 * HOUR, HOUR, 20 * HOUR) for h in (history, other)]
     first = 500 - (900 - len(tables[0]))
     assert np.array_equal(tables[0][:first], tables[1][:first])
@@ -192,6 +200,41 @@ def test_no_tick_sees_ahead() -> None:
         at = Bar._fields.index(name)
         assert tables[0][first, at] == tables[1][first, at], name
         assert tables[0][first + 1, at] != tables[1][first + 1, at], name
+
+
+def test_a_side_by_funding_knows_the_print_before() -> None:
+    """A trade that opens in a bar with a print: the side is that of the print before.
+
+    Paths of one bar, each of which ends with a payment. What is paid may be anything and changes
+    no side; what was printed before it decides. The oracle and numba say the same.
+    """
+    history = wild_history()
+    assert history.rates is not None
+    assert history.known is not None
+    known = history.known
+    every = replace(history, rates=np.where(history.rates == 0.0, 2e-4, history.rates),
+                    due=np.ones(900, bool))  # fmt: skip
+    policies = (policy(1.0, 2.0, side="funding"),)
+
+    def outcome(spec: HistorySpec, name: str) -> Reals:
+        run = SimulationSpec(1, HOUR, 4, "float64", bridge=False)
+        job = Job(ReplaySpec(spec, stride=HOUR), policies, run)
+        exact = oracle.run(job, 0, 800)
+        assert np.array_equal(cpu.prepare(job, threads=1).run(0, 800).per_policy, exact.per_policy)
+        return of(exact.per_policy, name)[0]
+
+    first = window_bars(ReplaySpec(every, stride=HOUR), SimulationSpec(1, HOUR, 4), 0, 800)
+    gap = known[first, 0] - known[first, 1]
+    gains = outcome(every, "pnl_a")
+    moves = every.close[first, 0] - every.close[first - 1, 0]
+    assert np.array_equal(gains * moves < 0.0, gap > 0.0)  # short a where its print was higher
+    assert 0.2 < (gap > 0.0).mean() < 0.8
+    turned = replace(every, rates=np.negative(np.asarray(every.rates)))
+    assert np.array_equal(gains, outcome(turned, "pnl_a"))
+    paid = outcome(every, "funding")
+    np.testing.assert_allclose(outcome(turned, "funding"), -1.0 * paid, rtol=1e-12)
+    other = replace(every, known=-1.0 * known)
+    assert np.array_equal(outcome(other, "pnl_a")[gap != 0.0], -gains[gap != 0.0])
 
 
 def test_the_warm_up_is_left_out() -> None:

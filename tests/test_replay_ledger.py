@@ -7,6 +7,7 @@ rebalances of the same bars as a third witness.
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import numpy as np
 import pytest
 
 from markets import of, policy, venue
-from plain_book import Bars, Terms, keep, outcomes
+from plain_book import Bars, Terms, keep, outcomes, requirement
 from stresscube import history
-from stresscube.history.funding import on_bars
+from stresscube.history.funding import known_before, on_bars
 from stresscube_kernels import cpu, oracle
 from stresscube_kernels.contract import Outcome
 from stresscube_kernels.pack import job_shape, pack_policies
@@ -44,9 +45,10 @@ def recorded(folder: Path) -> HistorySpec:
     """May 2025 by the minute, with the month's funding prints."""
     bars = history.read(folder / "binance_perp_1m_2025_05.parquet")
     prints = history.read_funding(folder / "binance_funding_8h_2021_2025_MIT.parquet")
-    rates, due = on_bars(prints, bars)
+    paid, due = on_bars(prints, bars)
     assert due.sum() == 90  # three a day
-    return HistorySpec(bars.close, MINUTE, bars.low, bars.high, rates, due)
+    known = known_before(prints, bars)
+    return HistorySpec(bars.close, MINUTE, bars.low, bars.high, paid, due, known)
 
 
 def grid() -> list[PolicySpec]:
@@ -165,3 +167,89 @@ def test_fees_and_rebalances_are_vectorbts(
     counts = np.array([(orders["col"] == 2 * number).sum() for number in range(3)])
     assert np.array_equal(ours["rebalances"], counts - 1)  # the first order opens
     assert ours["rebalances"][0] > 20
+
+
+def leg_dies(
+    spec: HistorySpec, first: int, leg: int, notional: float, equity: float
+) -> tuple[int, float]:
+    """The step in which a leg of its own account dies, 0 for never, and what it has at the end.
+
+    Kept in coins and cash: opened at the first bar's start, held to the horizon and sold there.
+    """
+    assert spec.low is not None
+    assert spec.high is not None
+    assert spec.rates is not None
+    assert spec.due is not None
+    price = spec.close[first - 1, leg]
+    coins = notional / price
+    cash = equity - notional - (EXCHANGE.taker_fee + EXCHANGE.slippage) * abs(notional)
+    tiers = [(floor / CAPITAL, rate) for floor, rate in TIERS]
+    worst = spec.low if notional > 0.0 else spec.high
+
+    def short_of_margin(at: float) -> bool:
+        return cash + coins * at <= requirement(tiers, abs(coins) * at)
+
+    for k in range(STEPS):
+        bar = first + k
+        end = spec.close[bar, leg]
+        if any(short_of_margin(at) for at in (price, worst[bar, leg], end)):
+            return k + 1, 0.0
+        if spec.due[bar]:
+            cash -= coins * end * spec.rates[bar, leg]
+            if short_of_margin(end):
+                return k + 1, 0.0
+        price = end
+    return 0, cash + coins * price - (EXCHANGE.taker_fee + EXCHANGE.slippage) * abs(coins) * price
+
+
+def test_isolated_legs_live_and_die_by_their_own_bars(market_data: Path) -> None:
+    """Death and, of those that lived, final equity under isolated margin, kept leg by leg."""
+    spec = recorded(market_data)
+    alone = replace(EXCHANGE, margin_mode="isolated")
+    policies = tuple(
+        PolicySpec((alone,), hedge, leverage)
+        for hedge in (1.0, 0.7)
+        for leverage in (4.0, 25.0, 50.0)
+    )
+    market, run = (
+        ReplaySpec(spec, stride=4000 * MINUTE),
+        SimulationSpec(STEPS, MINUTE, 0, "float64", CAPITAL),
+    )
+    found = cpu.prepare(Job(market, policies, run), threads=1).run(0, PATHS).per_policy
+    died = of(found, "liquidation_step")
+    equity = of(found, "final_equity")
+    for path, first in enumerate(window_bars(market, run, 0, PATHS)):
+        for number, one in enumerate(policies):
+            share = 1.0 / (1.0 + (one.hedge_ratio or 0.0))
+            size = one.leverage * share
+            legs = [
+                leg_dies(spec, int(first), 0, size, share),
+                leg_dies(spec, int(first), 1, size - one.leverage, 1.0 - share),
+            ]
+            deaths = [step for step, _ in legs if step]
+            assert died[number, path] == min(deaths, default=0), (number, path)
+            if not deaths:
+                assert equity[number, path] == pytest.approx(legs[0][1] + legs[1][1], abs=1e-9)
+    assert 5 < (died > 0).sum() < died.size - 5
+
+
+@pytest.mark.parametrize("mode", ["cross", "isolated"])
+def test_the_oracle_is_matched_on_resampled_minutes(mode: str, market_data: Path) -> None:
+    """Blocks of real minutes, all features of the grid: bit for bit, and the books close."""
+    spec = recorded(market_data)
+    exchange = replace(EXCHANGE, margin_mode=mode, latency=0.3 * MINUTE)
+    policies = tuple(
+        replace(one, venues=(exchange,), side=side)
+        for one in grid()[::2]
+        for side in ("fixed", "funding")
+    )
+    market = ReplaySpec(spec, method="bootstrap", block_length=300 * MINUTE)
+    job = Job(market, policies, SimulationSpec(STEPS, MINUTE, 5, "float64", CAPITAL))
+    exact = oracle.run(job, 0, 40).per_policy
+    assert np.array_equal(cpu.prepare(job, threads=1).run(0, 40).per_policy, exact)
+    assert (of(exact, "funding") != 0.0).mean() > 0.3  # of those that lived to a print
+    assert 0.05 < (of(exact, "liquidation_step") > 0).mean() < 0.95
+    kept = 1.0 + of(exact, "pnl_a") + of(exact, "pnl_b") + of(exact, "deficit")
+    for name in ("fees", "slippage", "funding", "liquidation_cost"):
+        kept = kept - of(exact, name)
+    np.testing.assert_allclose(of(exact, "final_equity"), kept, atol=1e-10)

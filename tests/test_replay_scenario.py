@@ -14,7 +14,8 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import stresscube as sc
-from histories import COINS, MS, bars, epochs
+from histories import COINS, bars
+from replayed import TEXT, write
 from stresscube.cli.app import app
 from stresscube.errors import RunError
 from stresscube.history import HistoryError
@@ -26,59 +27,10 @@ from stresscube.scenario.recorded import Tape, described, recorded
 from stresscube_kernels.pack_replay import window_count
 from stresscube_kernels.spec import ReplaySpec
 
-TEXT = """
-name = "replayed"
-
-[simulation]
-paths = 11
-horizon = "1d"
-step = "1h"
-seed = 3
-save_paths = true
-
-[market]
-assets = ["BTC", "ETH"]
-source = "replay"
-
-[market.replay]
-files = ["data/btc.csv", "data/eth.csv"]
-funding = ["data/funding.csv"]
-
-[[venues]]
-name = "A"
-taker_fee = 0.0005
-latency = "10min"
-maintenance_tiers = [[0, 0.004], [50_000, 0.02]]
-liquidation_fee = 0.01
-
-[policy]
-venue = "A"
-hedge_ratio = 1.0
-leverage = 5
-
-[sweep]
-leverage = [5, 30, 45]
-hedge_ratio = [0.8, 1.0, "min-variance"]
-"""
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with replayed.toml and the data that it names."""
-    data = tmp_path / "data"
-    data.mkdir()
-    frames = bars()
-    for coin, frame in frames.items():
-        table = frame.assign(timestamp=epochs(frame, MS))
-        table.to_csv(data / f"{coin.lower()}.csv", index=False)
-    parts: list[pd.DataFrame] = []
-    for coin in COINS:
-        times = frames[coin].index.to_numpy()[8::8]
-        rates = np.where(np.arange(len(times)) % 3 == 0, 1e-4, -2e-4)
-        parts.append(pd.DataFrame({"timestamp": times, "coin": coin, "funding_rate": rates}))
-    pd.concat(parts).to_csv(data / "funding.csv", index=False)
-    (tmp_path / "replayed.toml").write_text(TEXT)
-    return tmp_path
+    return write(tmp_path)
 
 
 def scenario(folder: Path, *overrides: str) -> Scenario:
@@ -231,8 +183,11 @@ def test_longer_steps_are_folded(folder: Path) -> None:
     # Prints stand at 8 h, 16 h, ...: in the steps that end at 9 h, 18 h, 24 h, 33 h ...
     assert np.array_equal(closes[found.spec.due][:4], [9.0, 18.0, 24.0, 33.0])
     assert np.array_equal(found.spec.rates[found.spec.due][:4, 0], [1e-4, -2e-4, -2e-4, 1e-4])
-    known = found.spec.rates[:, 0]
+    assert (found.spec.rates[~found.spec.due] == 0.0).all()
+    assert found.spec.known is not None
+    known = found.spec.known[:, 0]
     assert known[0] == 0.0  # nothing is known yet
+    assert known[2] == 0.0  # nor is the print that ends the bar
     assert known[3] == 1e-4  # the last print before
 
 
@@ -304,24 +259,26 @@ def test_the_plan_knows_the_data(folder: Path) -> None:
     frame.to_csv(data / "eth.csv", index=False)
     changed = scenario(folder, files)
     assert make_plan(changed, "cpu").hash != hash_
-    with pytest.raises(RunError, match=r"data\.files is"):
+    with pytest.raises(RunError, match=r"the data in market\.replay\.files have changed \(sha256"):
         sc.run(changed, folder / "a.run", backend="cpu")
 
 
 def test_overlapping_windows_have_wider_errors(folder: Path) -> None:
     """A stride of an eighth of the horizon: errors are sqrt(8) times those of as many paths."""
     apart = make_plan(scenario(folder), "cpu")
-    assert apart.overlap(apart.blocks[0]) == 1.0
+    assert apart.overlap(apart.blocks[0]) == (1.0, 1.0)
     case = scenario(folder, "market.replay.stride=3h", "simulation.paths=80")
     plan = make_plan(case, "cpu")
-    assert plan.overlap(plan.blocks[0]) == 8.0
+    shared = plan.overlap(plan.blocks[0])
+    assert 8.0 < shared.paths < 9.0
+    assert 4.0 < shared.batches < shared.paths
     found = summary(sc.run(case, folder / "a.run", backend="cpu"))
     saved = sc.open(folder / "a.run")["paths"].to_dataset()["final_equity"].load()
     plain = saved.std("path", ddof=1) / np.sqrt(80)
-    np.testing.assert_allclose(found["return_mean_se"], plain * np.sqrt(8.0), rtol=0.01)
+    np.testing.assert_allclose(found["return_mean_se"], plain * np.sqrt(shared.paths), rtol=1e-4)
     drawn = scenario(folder, 'market.replay.method="bootstrap"', "market.replay.stride=3h")
     drawn_plan = make_plan(drawn, "cpu")
-    assert drawn_plan.overlap(drawn_plan.blocks[0]) == 1.0
+    assert drawn_plan.overlap(drawn_plan.blocks[0]) == (1.0, 1.0)
 
 
 def test_coincidence_is_an_axis(folder: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from stresscube import receipts
+from stresscube.blocks import block_name
 from stresscube.folder import read_plan
-from stresscube.plan import block_name
 from stresscube.receipts import Receipt
 from stresscube.seal import unsealed
 from stresscube.store.layout import ROOT

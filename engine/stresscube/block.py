@@ -174,7 +174,8 @@ def _estimate(
     rows = np.flatnonzero(cells.feasible)
     size = means.shares.chunk
     returns = {"return_a": market[0], "return_b": market[1]}
-    about = replace(context(means.plan), overlap=means.plan.overlap(block))
+    overlap = means.plan.overlap(block)
+    about = replace(context(means.plan), overlap=overlap.paths, batch_overlap=overlap.batches)
 
     def one(index: int) -> None:
         _check(means.stop)

@@ -21,6 +21,7 @@ from stresscube.errors import StresscubeError
 from stresscube.identity import digest
 from stresscube.interrupts import Stop
 from stresscube.plan import Block, Plan
+from stresscube.scenario.recorded import anywhere
 from stresscube.store.objects import Objects
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def work_of(cluster: Cluster, plan: Plan, backend: Backend, objects: Objects, pa
     return Work(
         name=f"stresscube-{digest([plan.hash, where])[:16]}",
         document=plan.document,
-        scenario=pickle.dumps(plan.scenario),
+        scenario=pickle.dumps(anywhere(plan.scenario)),
         backend=backend.name if isinstance(backend, CpuBackend | CudaBackend) else backend,
         place=where,
         threads=cluster.threads,

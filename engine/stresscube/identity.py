@@ -22,6 +22,8 @@ FILE_NAMES = ("files", "funding")
 """Where a replay's data are: what is in them counts."""
 SOURCES = ("stresscube_kernels", "stresscube.metrics", "stresscube.scenario", "stresscube.history")
 """Packages whose code the numbers come from."""
+DATA = "identity.data."
+"""How keys of the content of data begin."""
 SUFFIXES = {".py", ".h", ".cpp", ".cu"}
 
 
@@ -89,10 +91,10 @@ def sources_hash(package: str) -> str:
 def differences(there: Any, here: Any) -> list[str]:
     """Return 'key: X there, Y here' for every leaf in which two documents differ."""
     old, new = dict(_leaves(there)), dict(_leaves(here))
-    found: list[str] = []
+    found: list[str] = list(_other_data(old, new))
     for key in [*old, *(key for key in new if key not in old)]:
         before, after = old.get(key, "absent"), new.get(key, "absent")
-        if before == after:
+        if before == after or (found and key.startswith(DATA)):
             continue
         name = key.removeprefix("identity.").removeprefix("scenario.")
         if name.startswith("sources."):
@@ -102,6 +104,17 @@ def differences(there: Any, here: Any) -> list[str]:
         else:
             found.append(f"{name} is {_short(before)} there and {_short(after)} here")
     return found
+
+
+def _other_data(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Files of a replay that hold other bytes; the bars made of them follow."""
+    for key in (f"{DATA}files", f"{DATA}market.replay.funding"):
+        before, after = old.get(key), new.get(key)
+        if before and after and before != after:
+            name = "market.replay.files" if key.endswith("files") else key.removeprefix(DATA)
+            yield (
+                f"the data in {name} have changed (sha256 {before[:12]} there, {after[:12]} here)"
+            )
 
 
 def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stresscube.backends import Backend, choose
+from stresscube.blocks import Block, blocks_of, divide
 from stresscube.cells import Cells, Expansion, Region, code_for
 from stresscube.identity import canonical, digest, identity
-from stresscube.metrics import VARIABLES
-from stresscube.scenario import Fault, Scenario, ScenarioError
+from stresscube.overlap import Overlap, overlap_of
+from stresscube.plan_checks import look_into_history, named_apart
+from stresscube.scenario import Scenario
 from stresscube.scenario.expand import Axis, any_market, axes, simulation_spec
 from stresscube.scenario.recorded import recorded
 from stresscube.scenario.trust import trusted
-from stresscube_kernels.contract import BAR_STRIDE, Features, Outcome, Shape
-from stresscube_kernels.pack_replay import stride_steps
+from stresscube_kernels.contract import BAR_STRIDE, Features, Shape
 from stresscube_kernels.rules import outcome_fields
 from stresscube_kernels.spec import AnyMarket, Job, ReplaySpec, SimulationSpec
 
@@ -42,36 +43,6 @@ CHUNK_POLICIES = 64
 PATH_CHUNK_VALUES = 2**18
 """Numbers of one chunk of a per-path array."""
 PATH_STEP = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A rectangle of cells at one market point, simulated and stored as one.
-
-    index: its place in the run. grid: its place along each axis, in blocks.
-    start, shape: its first cell and its cells along each axis.
-    """
-
-    index: int
-    grid: tuple[int, ...]
-    start: tuple[int, ...]
-    shape: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        """The name of its receipt."""
-        return block_name(self.index)
-
-    @property
-    def cells(self) -> int:
-        """How many cells it has."""
-        return math.prod(self.shape)
-
-    @property
-    def region(self) -> tuple[slice, ...]:
-        """Where it stands in the cube."""
-        pairs = zip(self.start, self.shape, strict=True)
-        return tuple(slice(first, first + count) for first, count in pairs)
 
 
 @dataclass(frozen=True)
@@ -161,7 +132,7 @@ class Plan:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Every block, in C order of the cube."""
-        return tuple(_blocks(self.shape, self.block_shape))
+        return tuple(blocks_of(self.shape, self.block_shape))
 
     @cached_property
     def feasible_cells(self) -> int:
@@ -185,12 +156,14 @@ class Plan:
             "chunk_policies": self.chunk_policies,
             "chunk_paths": self.chunk_paths,
         }  # fmt: skip
-        words = {
+        words: dict[str, Any] = {
             "name": self.scenario.name,
             "text": self.scenario.text,
             "overrides": [str(item) for item in self.scenario.overrides],
             "code": {code.key: code.text for code in self.scenario.code},
         }
+        if self.scenario.market.replayed:  # names of data are seen from where the scenario was
+            words["folder"] = str(Path(self.scenario.source).absolute().parent)
         return {"hash": digest(hashed), **hashed, "blocks": math.prod(self.grid), "scenario": words}
 
     @property
@@ -228,12 +201,12 @@ class Plan:
         """Return what a backend is asked for a block: its market and its feasible policies."""
         return Job(self.market(block), self.policy_cells(block).feasible_specs, self.simulation)
 
-    def overlap(self, block: Block) -> float:
-        """Return how many of a block's paths share each stretch of history; 1 if none do."""
+    def overlap(self, block: Block) -> Overlap:
+        """Return how much wider errors are because a block's paths share stretches of history."""
         market = self.market(block)
-        if not isinstance(market, ReplaySpec) or market.method == "bootstrap":
-            return 1.0
-        return max(1.0, self.simulation.steps / stride_steps(market, self.simulation))
+        if not isinstance(market, ReplaySpec):
+            return Overlap()
+        return overlap_of(market, self.simulation, self.paths)
 
     @property
     def data_bytes(self) -> int:
@@ -286,9 +259,9 @@ def make_plan(scenario: Scenario, backend: str | Backend = "auto", *, trust: boo
     chosen = choose(backend)
     scenario = trusted(scenario, trust)
     found = axes(scenario)
-    _named_apart(scenario, found)
+    named_apart(scenario, found)
     if scenario.market.replayed:
-        _look_into_history(scenario, found)
+        look_into_history(scenario, found)
     paths = int(scenario.simulation.paths)
     fitting = max(FEWEST_POLICIES, BLOCK_VALUES // (len(_outcomes(scenario)) * paths))
     limit = min(chosen.block_policies, fitting)
@@ -316,66 +289,8 @@ def _outcomes(scenario: Scenario) -> tuple[str, ...]:
     return outcome_fields(Shape(features=features, regimes=max(1, count)))
 
 
-def block_name(index: int) -> str:
-    """Return the name of a block, from its place in the run."""
-    return f"{index:06d}"
-
-
-def _look_into_history(scenario: Scenario, axes: Sequence[Axis]) -> None:
-    """Read the data now, so that what is wrong with them is known before anything runs."""
-    market = [axis for axis in axes if axis.kind == "market"]
-    for values in itertools.product(*(axis.values for axis in market)):
-        any_market(scenario, {axis.key: value for axis, value in zip(market, values, strict=True)})
-
-
-def divide(sizes: Sequence[int], limit: int) -> tuple[int, ...]:
-    """Return a chunk shape of at most `limit` cells that cuts the leading axes first.
-
-    Trailing axes stay whole while they fit, the first that does not is cut into parts as even
-    as they come, and the axes before it are cut into single values: so chunks are rectangles,
-    and in C order each is one run of cells.
-    """
-    shape = [1] * len(sizes)
-    room = limit
-    for axis in reversed(range(len(sizes))):
-        parts = -(-sizes[axis] // max(room, 1))
-        shape[axis] = -(-sizes[axis] // parts)
-        if parts > 1:
-            break
-        room //= sizes[axis]
-    return tuple(shape)
-
-
-def _named_apart(scenario: Scenario, found: Sequence[Axis]) -> None:
-    """Raise ScenarioError if a dim has the name of a number in the cube."""
-    taken = {variable.name for variable in VARIABLES} | {"feasible", "leverage_effective"}
-    taken |= {*Outcome._fields, "liquidation_time"}
-    faults = [
-        Fault(
-            scenario.source,
-            f"sweep.{axis.key}",
-            list(axis.values),
-            f'would be the dimension "{axis.name}", which is a number of the cube; '
-            "give the parameter another name",
-        )
-        for axis in found
-        if axis.name in taken
-    ]
-    if faults:
-        raise ScenarioError(faults)
-
-
 def _mixes_modes(scenario: Scenario, axis: Axis) -> bool:
     """Whether an axis of venues has several margin modes: a block's policies share one."""
     modes = {venue.name: venue.margin_mode for venue in scenario.venues}
     found = {modes[str(value).split("/")[0]] for value in axis.values if axis.kind == "venue"}
     return len(found) > 1
-
-
-def _blocks(shape: Sequence[int], chunk: Sequence[int]) -> Iterator[Block]:
-    counts = [range(-(-size // part)) for size, part in zip(shape, chunk, strict=True)]
-    for index, grid in enumerate(itertools.product(*counts)):
-        start = tuple(at * part for at, part in zip(grid, chunk, strict=True))
-        ends = zip(start, chunk, shape, strict=True)
-        extent = tuple(min(part, size - first) for first, part, size in ends)
-        yield Block(index, grid, start, extent)

@@ -98,7 +98,8 @@ def rebuild(
 
 def _as_planned(words: dict[str, Any], trust: bool) -> Scenario:
     """Return the scenario of a plan.json, with the code that the run was planned with."""
-    scenario = loads(words["text"], f"{words['name']}, as in plan.json", words["overrides"])
+    source = str(Path(words.get("folder", "")) / f"{words['name']}, as in plan.json")
+    scenario = loads(words["text"], source, words["overrides"])
     if not named(scenario):
         return scenario
     if not trust:

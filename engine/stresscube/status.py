@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stresscube import receipts
+from stresscube.blocks import block_name
 from stresscube.errors import RunError
 from stresscube.folder import read_plan
 from stresscube.lock import writers
-from stresscube.plan import block_name
 from stresscube.store.objects import LocalObjects, Place, objects_at
 
 

@@ -21,6 +21,7 @@ from stresscube.recompute import DIFFERENT, Rebuilt, Recomputed, rebuild
 from stresscube.recompute import recompute as compute_again
 from stresscube.runner import Progress, Silent, at_work, go_on, means_of, usable_cores
 from stresscube.scenario import Scenario
+from stresscube.scenario.recorded import Tape, on_tape
 from stresscube.seal import sealed, unsealed
 from stresscube.store.layout import ROOT
 from stresscube.store.objects import LocalObjects, Objects, Place, objects_at
@@ -59,6 +60,7 @@ def verify(
     recompute: int = 0,
     repair: bool = False,
     scenario: Scenario | None = None,
+    tape: Tape | None = None,
     backend: str | Backend | None = None,
     threads: int | None = None,
     memory: str | int | None = None,
@@ -70,13 +72,18 @@ def verify(
 
     recompute: how many finished blocks, drawn at random, to compute again. repair: compute the
     damaged blocks again and write them. scenario: needed for these two only where the run's was
-    changed in Python after it was loaded. backend: the run's own unless given. threads, memory:
-    as for a run. trust: whether Python code that the scenario names may run, as plan.json has it.
+    changed in Python after it was loaded, or ran on a `tape`, which is then needed too. backend:
+    the run's own unless given. threads, memory: as for a run. trust: whether Python code that the
+    scenario names may run, as plan.json has it.
     told, progress: called while it reads, and while it repairs.
 
     Raises RunError if there is no run, if it cannot be computed again here, or, to repair it, if
     it is being written; ScenarioError for code that may not run; Interrupted when asked to stop.
     """
+    if tape is not None:
+        if scenario is None:
+            raise RunError("verify: with a tape, give the scenario too: verify(run, scenario=...)")
+        scenario = on_tape(scenario, tape)
     there = objects_at(run)
     folder = there.place
     if isinstance(there, LocalObjects) and not there.root.is_dir():

@@ -315,8 +315,9 @@ class Bar(NamedTuple):
     low_b: F
     high_b: F
     due: F  # 1 where funding is paid at the bar's end
-    funding_a: F
+    funding_a: F  # what is paid then, which nobody knew when the bar began
     funding_b: F
+    known_gap: F  # the last prints before the bar, leg b's less leg a's
     z: F
     trend: F
 
@@ -395,6 +396,7 @@ class Features(NamedTuple):
     isolated: bool = False  # each leg in a margin account of its own
     by_regime: bool = False  # accounts keep a book for each regime
     intrabar: bool = False  # the tick holds the step's lows and highs: `ticks.py`
+    prints: bool = False  # funding is what was paid; the tick also holds what was known: `ticks.py`
 
 
 class Shape(NamedTuple):

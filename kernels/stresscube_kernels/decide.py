@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from . import ticks
 from .contract import Account, Features, Policy, Tick
 from .ops import Ops
 
@@ -150,9 +151,16 @@ def choose_side(ops: Ops, features: Features, tick: Tick, policy: Policy) -> tup
         side = ops.where(by_spread & (tick.z < 0.0), -1.0, side)
         enters = ~by_spread | (ops.fabs(tick.z) >= policy.entry_z)
     if features.funding_side:
-        pays_a = (policy.side > 1.5) & (tick.funding_a > tick.funding_b)
+        pays_a = (policy.side > 1.5) & gap_is_up(features, tick)
         side = ops.where(pays_a, -1.0, side)
     return side, enters
+
+
+def gap_is_up(features: Features, tick: Tick) -> Any:
+    """Whether leg a's funding rate is above leg b's, as far as is known (b)."""
+    if features.prints:
+        return ticks.funding_gap(features, tick) > 0.0
+    return tick.funding_a > tick.funding_b
 
 
 def lean(

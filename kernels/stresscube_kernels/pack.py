@@ -248,8 +248,10 @@ def market_shape(market: AnyMarket) -> contract.Shape:
 def _replay_shape(market: ReplaySpec) -> contract.Shape:
     """The code that a recorded history needs: every step counts as one with an event."""
     history = market.history
+    funding = history.rates is not None and bool((history.rates != 0.0).any())
     features = contract.Features(
-        funding=history.rates is not None and bool((history.rates != 0.0).any()),
+        funding=funding,
+        prints=funding,
         events=True,
         intrabar=market.ranges and history.low is not None,
     )

@@ -105,7 +105,10 @@ def bars(
     products = (returns[:, 0] ** 2, returns[:, 0] * returns[:, 1], returns[:, 1] ** 2)
     variances = [before(product, variance_half_life / step) for product in products]
     due = zero if history.due is None else history.due
-    rates = np.stack([zero, zero], axis=1) if history.rates is None else history.rates
+    rates, known = (
+        np.zeros((len(close), 2)) if column is None else np.asarray(column, np.float64)
+        for column in (history.rates, history.known)
+    )
     made = Bar(
         return_a=returns[:, 0],
         return_b=returns[:, 1],
@@ -119,6 +122,7 @@ def bars(
         due=due,
         funding_a=rates[:, 0],
         funding_b=rates[:, 1],
+        known_gap=known[:, 1] - known[:, 0],
         z=zero if spread == NEVER else scores(close, spread / step),
         trend=trends(returns.mean(axis=1), signal_half_life / step),
     )

@@ -110,6 +110,8 @@ def step(ops: Ops, features: Features, market: Replay, state: Any, draw: Draw) -
     if features.intrabar:
         lows_and_highs = (here.low_a, here.high_a, here.low_b, here.high_b)
         tick = ticks.with_extremes(tick, ticks.Extremes(*lows_and_highs, market.coincidence))
+    if features.prints:
+        tick = ticks.with_known_gap(tick, here.known_gap)
     return state._replace(
         price_a=state.price_a + state.price_a * here.return_a,
         price_b=state.price_b + state.price_b * here.return_b,

@@ -185,8 +185,9 @@ class HistorySpec:
     """Recorded prices of (leg a, leg b), bars of one length without holes.
 
     close: [bars, 2], prices at bar ends. low, high: [bars, 2], or None; low <= close <= high.
-    rates: [bars, 2], the funding that each leg's holder is to pay: the rate known before a bar,
-    or where `due` [bars] holds, what is paid at its end; None for no funding. step: years.
+    rates: [bars, 2], the funding that each leg's holder pays at a bar's end where `due` [bars]
+    holds; None for no funding. known: [bars, 2], the last rates printed before the bar's start.
+    step: years.
     """
 
     close: Array
@@ -195,6 +196,7 @@ class HistorySpec:
     high: Array | None = None
     rates: Array | None = None
     due: Array | None = None
+    known: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Tick
+from .contract import Features, Tick
 from .ops import Ops
 
 CORRELATION = 8.0
@@ -69,6 +69,23 @@ def with_extremes(tick: Tick, extremes: Extremes) -> Tick:
 def extremes(tick: Tick) -> Extremes:
     """The extremes that a tick holds; only where the code has the feature `intrabar`."""
     return Extremes(tick.variance_a, tick.covariance, tick.variance_b, tick.bridge, tick.mispricing)
+
+
+def with_known_gap(tick: Tick, gap: Any) -> Tick:
+    """A tick that holds how far leg b's last print of funding was above leg a's.
+
+    It stands in the field of leg b's mark, which a recorded history does not have.
+    """
+    return tick._replace(mark_b=gap)
+
+
+def funding_gap(features: Features, tick: Tick) -> Any:
+    """Leg a's funding rate less leg b's, as known when the step begins.
+
+    In simulated markets the rates known then are those that are paid; of recorded ones the print
+    that is paid at a step's end is not known before, and the last one stands for it.
+    """
+    return -tick.mark_b if features.prints else tick.funding_a - tick.funding_b
 
 
 class Unpacked(NamedTuple):

@@ -15,17 +15,23 @@ from .market import amplified, market_step, regime_at
 from .ops import Ops
 from .policy import policy_idle, policy_step
 from .special import expm1, exponential, log, normal
+from .ticks import funding_gap
 from .trace import Symbol
 from .tree import values
 
 __all__ = [
     "FORESEEN", "NOTHING", "Account", "Draw", "Features", "LookAhead", "Market", "MarketState",
     "Ops", "Order", "Policy", "Regime", "Tick", "acts", "built_in_words", "carry_out", "decide",
-    "diffusion", "expm1", "exponential", "leave", "log", "market_step", "normal", "policy_idle",
-    "policy_step", "regime_at", "scaled", "words",
+    "diffusion", "expm1", "exponential", "funding_gap", "leave", "log", "market_step", "normal",
+    "policy_idle", "policy_step", "regime_at", "scaled", "words",
 ]  # fmt: skip
-FORESEEN = ("z", "trend", "funding_a", "funding_b", "slippage_multiplier")
-"""What of a tick is known when its step begins. The rest happens during the step."""
+FORESEEN = ("z", "trend", "slippage_multiplier")
+"""What of a tick is known when its step begins. The rest happens during the step, but for funding:
+"""
+RATES = ("funding_a", "funding_b")
+"""Known when the step begins in simulated markets, and only when they are paid in recorded ones."""
+GAP = "mark_b"
+"""The field of a tick in which a recorded market holds what was known of the rates instead."""
 
 
 class LookAhead(ValueError):
@@ -46,13 +52,18 @@ def carry_out(
     Raises LookAhead, while tracing, if the order or the account that it comes with depends on what
     the step has yet to bring.
     """
+    foreseen = (*FORESEEN, GAP) if features.prints else (*FORESEEN, *RATES)
     for name in sorted(_read(values(order)) | _read(values(account))):
         record, _, field = name.partition(".")
-        if record == "tick" and field not in FORESEEN:
-            raise LookAhead(
-                f"what is decided here depends on tick.{field}, which is not known when the step "
-                "begins; remember it, and decide by it at the next step"
-            )
+        if record != "tick" or field in foreseen:
+            continue
+        mend = "remember it, and decide by it at the next step"
+        if field in RATES:
+            mend = "take toolbox.funding_gap(features, tick), of the prints before"
+        raise LookAhead(
+            f"what is decided here depends on tick.{field}, which is not known when the step "
+            f"begins; {mend}"
+        )
     return policy.carry_out(ops, features, account, order, now, tick, numbers)
 
 

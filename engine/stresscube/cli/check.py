@@ -133,7 +133,7 @@ def _data(plan: Plan) -> dict[str, str]:
         stride = _hours(stride_steps(market, plan.simulation) * plan.simulation.step * HOURS)
         windows = window_count(market, plan.simulation)
         cut = f"{plural(windows, 'window')}, each {stride} after the other"
-        if (shared := plan.overlap(plan.blocks[0])) > 1.0:
+        if (shared := plan.overlap(plan.blocks[0]).paths) > 1.0:
             cut += f"; they overlap, so errors are {math.sqrt(shared):.3g} times wider"
     return {"data": described(recorded(plan.scenario)), "cut": cut}
 

@@ -73,29 +73,42 @@ class Funding:
 
 
 def on_bars(funding: Funding, history: History) -> tuple[Reals, NDArray[np.bool_]]:
-    """Rates [bars, 2] and whether funding is due at a bar's end [bars], for both legs of a history.
+    """What each leg of a history pays at a bar's end [bars, 2], and where either does [bars].
 
-    Where it is due a leg's rate is what is paid then: the sum of the prints in the bar (one at the
-    instant at which a bar closes is in it), 0 where only the other leg pays. Elsewhere it is the
-    last print before the bar. Raises HistoryError for a leg that has no print in the period.
+    It is the sum of a leg's prints in the bar, of which one at the instant at which a bar closes
+    is one; 0 where it has none. Raises HistoryError for a leg that has no print in the period.
     """
-    bars, step = len(history), int(history.step.astype(np.int64))
-    rates, dues = np.zeros((bars, 2)), np.zeros((bars, 2), bool)
+    bars = len(history)
+    paid, due = np.zeros((bars, 2)), np.zeros(bars, bool)
     for leg in range(2):
-        asset, venue = of_file(history.assets[leg])
-        prints = funding.of(asset or history.assets[leg], venue or history.venues[leg])
-        since = (prints.times - history.times[0]).astype(np.int64)
-        bar = -(-since // step) - 1
+        prints, bar = _placed(funding, history, leg)
         inside = (bar >= 0) & (bar < bars)
         if not inside.any():
             raise HistoryError("funding", f"has no print of {history.assets[leg]} in the period")
-        paid = np.bincount(bar[inside], prints.rates[inside], minlength=bars)
-        dues[bar[inside], leg] = True
-        latest = np.searchsorted(bar, np.arange(bars)) - 1
-        known = np.where(latest >= 0, prints.rates[np.maximum(latest, 0)], 0.0)
-        rates[:, leg] = np.where(dues[:, leg], paid, known)
-    due: NDArray[np.bool_] = dues[:, 0] | dues[:, 1]
-    return np.where(due[:, None] & ~dues, 0.0, rates), due
+        paid[:, leg] = np.bincount(bar[inside], prints.rates[inside], minlength=bars)
+        due[bar[inside]] = True
+    return paid, due
+
+
+def known_before(funding: Funding, history: History) -> Reals:
+    """The last print of each leg before a bar began, or at that instant [bars, 2].
+
+    0 before the first print. What an exchange predicts of the next one is not in the data.
+    """
+    known = np.zeros((len(history), 2))
+    for leg in range(2):
+        prints, bar = _placed(funding, history, leg)
+        latest = np.searchsorted(bar, np.arange(len(history))) - 1
+        known[:, leg] = np.where(latest >= 0, prints.rates[np.maximum(latest, 0)], 0.0)
+    return known
+
+
+def _placed(funding: Funding, history: History, leg: int) -> tuple[Prints, NDArray[np.int64]]:
+    """A leg's prints, and the number of the bar at whose end, or before, each was paid."""
+    asset, venue = of_file(history.assets[leg])
+    prints = funding.of(asset or history.assets[leg], venue or history.venues[leg])
+    since = (prints.times - history.times[0]).astype(np.int64)
+    return prints, -(-since // int(history.step.astype(np.int64))) - 1
 
 
 def read_funding(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Funding:

@@ -20,9 +20,9 @@ class Context:
     horizon, step: years; steps: steps in the horizon. batches: path p is in batch p mod batches.
     quantiles, levels: probabilities in (0, 1), ascending. times: years, ascending, within
     [0, horizon]; left empty it becomes an even grid of `TIMES` points. regimes: names of those
-    that metrics are kept by; none by default. overlap: how many paths
-    share each stretch of a recorded history, 1 where paths are independent; errors are its root
-    times wider, which is exact for the mean of a sum of independent steps.
+    that metrics are kept by; none by default. overlap, batch_overlap: where paths share stretches
+    of a recorded history, by what the squares of errors are too small that come from the spread of
+    paths, and of batch means.
 
     Raises ValueError for coordinates that are out of range or not ascending.
     """
@@ -36,6 +36,7 @@ class Context:
     levels: tuple[float, ...] = LEVELS
     regimes: tuple[str, ...] = ()
     overlap: float = 1.0
+    batch_overlap: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.times:
@@ -43,8 +44,8 @@ class Context:
             object.__setattr__(self, "times", grid)
         if self.horizon <= 0 or self.step <= 0 or self.steps < 1 or self.batches < 1:
             raise ValueError("horizon, step, steps and batches must be positive")
-        if self.overlap < 1.0:
-            raise ValueError("overlap must be at least 1")
+        if min(self.overlap, self.batch_overlap) < 1.0:
+            raise ValueError("overlaps must be at least 1")
         _check("quantiles", self.quantiles, 0.0, 1.0, open_ends=True)
         _check("levels", self.levels, 0.0, 1.0, open_ends=True)
         _check("times", self.times, 0.0, self.horizon * (1 + 1e-9), open_ends=False)

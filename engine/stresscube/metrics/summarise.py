@@ -96,9 +96,20 @@ def _variables(sample: Sample, legs: list[Array], context: Context) -> Iterator[
             yield metric.name, found.value
             yield f"{metric.name}_se", found.error * math.sqrt(context.overlap)
             if metric.batches:
-                yield f"{metric.name}_batch", found.batch
+                yield f"{metric.name}_batch", _spread_out(found, context.batch_overlap)
     yield "liquidations", count
     yield "few_events", count < _FEW
+
+
+def _spread_out(found: Estimate, overlap: float) -> Array:
+    """Batch means, further from the estimate where batches share history.
+
+    What is made of their spread, of one cell or of the difference of two, is then right.
+    """
+    if overlap == 1.0:
+        return found.batch
+    value = found.value[..., None]
+    return value + (found.batch - value) * math.sqrt(overlap)
 
 
 def _of_returns(

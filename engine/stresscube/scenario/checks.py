@@ -35,6 +35,9 @@ def problems(document: Document) -> Iterator[Problem]:
             )
         yield from _tiers(document, venue, f"venues[{index}].maintenance_tiers")
     yield from _idle_parameters(document)
+    if document.market.replayed and document.simulation.by_regime:
+        sentence = 'has no regimes to go by, because market.source is "replay"; leave it out'
+        yield Problem("simulation.by_regime", sentence, ("market.source",))
     for word in CHECKED:
         yield from policy_value(document, word, getattr(document.policy, word), f"policy.{word}")
 

@@ -6,12 +6,14 @@ A sweep is a grid, so whatever values its axes have occur together somewhere.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from math import inf
 from typing import cast
 
 from stresscube.scenario.dotted import replaced, resolve
 from stresscube.scenario.faults import ABSENT, Problem, toml
 from stresscube.scenario.policy import Document
 
+HALF_LIFE = "market.replay.spread_half_life"
 Value = float | str
 Values = Mapping[str, tuple[Value, ...]]
 SPREAD = "spread"
@@ -28,7 +30,12 @@ def problems(document: Document, values: Values, faulty: Collection[str]) -> Ite
         return
     if not {"side", "entry_z", "exit_z"} & {*faulty}:
         yield from _exits(document, values)
-    if "side" not in faulty and not any(".mispricing[" in key for key in faulty):
+    if "side" in faulty:
+        return
+    if document.market.replayed:
+        if HALF_LIFE not in faulty:
+            yield from _scoreless(document, values)
+    elif not any(".mispricing[" in key for key in faulty):
         yield from _stillness(document, values)
 
 
@@ -58,6 +65,22 @@ def _exits(document: Document, values: Values) -> Iterator[Problem]:
         f'must be {bound} where side = "spread", or a trade would open where it is to close',
         ("policy.side", "policy.entry_z", "policy.exit_z"),
         value if word in values else ABSENT,
+    )
+
+
+def _scoreless(document: Document, values: Values) -> Iterator[Problem]:
+    """Whether an axis of a replay leaves a trade by the spread without a z."""
+    listed = values.get(HALF_LIFE, ())
+    replay = document.market.replay
+    if inf not in listed or replay is None or replay.spread_half_life == inf:
+        return  # said where the side stands
+    side = _at(values, "side", SPREAD)
+    yield Problem(
+        f"sweep.{HALF_LIFE}[{listed.index(inf)}]",
+        f'leaves no z, and {side} = "{SPREAD}" needs one; take the value out, or run it in a file '
+        "without that side",
+        ("policy.side",),
+        "off",
     )
 
 

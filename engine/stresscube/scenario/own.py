@@ -113,7 +113,7 @@ def _tried(scenario: Scenario, step: Step, shape: Shape) -> Code:
     found: Iterator[probe.Finding]
     if step.section == "policy":
         programs = traced_policy(policy_rules(own), shape)
-        found = probe.policy_findings(step.function, step.given, programs, scenario)
+        found = probe.policy_findings(step.function, step.given, programs, scenario, shape.features)
     else:
         programs = [traced_market(market_rules(own), shape)]
         found = probe.market_findings(step.function, step.given, programs[0], shape.features)

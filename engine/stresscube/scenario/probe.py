@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from stresscube.scenario.explain import explained, place_of
@@ -10,7 +12,7 @@ from stresscube.scenario.faults import Fault, ScenarioError
 from stresscube.scenario.policy import Scenario
 from stresscube.scenario.user_code import Function
 from stresscube_kernels.contract import Features, Tick
-from stresscube_kernels.lines import Constant, Program
+from stresscube_kernels.lines import Constant, Input, Program
 from stresscube_kernels.own import read_fields
 from stresscube_kernels.rules import NO_ACCOUNT, NO_STATE
 from stresscube_kernels.trace import Symbol, TraceOps
@@ -75,15 +77,74 @@ def truth_check(made: Any) -> Iterator[str]:
 
 
 def policy_findings(
-    function: Function, given: Sequence[str], programs: Sequence[Program], scenario: Scenario
+    function: Function,
+    given: Sequence[str],
+    programs: Sequence[Program],
+    scenario: Scenario,
+    features: Features,
 ) -> Iterator[Finding]:
     """What a traced policy step does that it should not, or does not do that it should."""
     yield from _constants(function, programs)
     read = read_fields(programs, "tick")
-    if "z" in read and not any(regime.mispricing for regime in scenario.market.regimes):
-        yield "step", f"{function.words} reads tick.z, and no regime has mispricing; add it"
+    yield from _hidden(function, programs, features)
+    if "z" in read and (sentence := _no_spread(scenario)):
+        yield "step", f"{function.words} reads tick.z, and {sentence}"
     used = read_fields(programs, "policy")
     yield from _unused(function, given, used)
+
+
+EXTREMES = ("variance_a", "variance_b", "covariance", "bridge", "mispricing")
+"""Fields in which a tick holds a bar's lows and highs, where those decide liquidation."""
+BUILT_IN = ("margin.py", "legs.py", "cross.py", "isolated.py", "decide.py", "ticks.py")
+"""Files of the kernels that know what such a tick holds."""
+
+
+def _hidden(
+    function: Function, programs: Sequence[Program], features: Features
+) -> Iterator[Finding]:
+    """Fields that mean something else on a recorded history, read by other code than the pair's."""
+    held: dict[str, str] = dict.fromkeys(EXTREMES if features.intrabar else (), LOWS_AND_HIGHS)
+    if features.prints:
+        held["mark_b"] = GAP
+    if not held:
+        return
+    inputs = {f"tick.{field}": field for field in held}
+    for program in programs:
+        read: list[tuple[Any, tuple[str, int]]] = [
+            (operand, line.source) for line in program.lines for operand in line.operands
+        ]
+        read += [(operand, (function.file.path, 0)) for _, operand in program.outputs]
+        for operand, source in read:
+            field = inputs.get(operand.name) if isinstance(operand, Input) else None
+            if field is None or _is_built_in(source[0]):
+                continue
+            whole = source[1] == 0 or source[0] != function.file.path
+            place = function.words if whole else place_of(
+                source, function.file.name, function.file.path
+            )  # fmt: skip
+            yield "step", f"{place} reads tick.{field}, {held[field]}"
+            return
+
+
+LOWS_AND_HIGHS = (
+    "which holds the bar's lows and highs here; leave it out, or set market.replay.ranges = false"
+)
+GAP = "which no recorded history has: its mark is the price; leave it out"
+
+
+def _is_built_in(path: str) -> bool:
+    file = Path(path)
+    return file.parent.name == "stresscube_kernels" and file.name in BUILT_IN
+
+
+def _no_spread(scenario: Scenario) -> str | None:
+    """Why nothing fills z, or None."""
+    market = scenario.market
+    if market.replayed:
+        lacking = market.replay is None or market.replay.spread_half_life == math.inf
+        return "there is none; state market.replay.spread_half_life" if lacking else None
+    reverts = any(regime.mispricing for regime in market.regimes)
+    return None if reverts else "no regime has mispricing; add it"
 
 
 def market_findings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from stresscube.history import Funding, History, HistoryError, from_frame, read, read_funding
 from stresscube.history.align import coarser, length, part
-from stresscube.history.funding import on_bars
+from stresscube.history.funding import known_before, on_bars
 from stresscube.history.names import of_file
 from stresscube.scenario.checks import problems
 from stresscube.scenario.dotted import resolve
@@ -80,6 +80,13 @@ def on_tape(scenario: Scenario, tape: Tape) -> Scenario:
     if found:
         raise ScenarioError(found)
     return changed
+
+
+def anywhere(scenario: Scenario) -> Scenario:
+    """The scenario for a process with another current folder: the data lie where they lie here."""
+    if not scenario.market.replayed:
+        return scenario
+    return scenario.model_copy(update={"source": str(Path(scenario.source).absolute())})
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,11 +228,13 @@ def _prepared(
     whole = history
     nanoseconds = np.timedelta64(round(step * 3600e9), "ns")
     history = coarser(part(history, start, end), nanoseconds)
-    rates, due = on_bars(funding, history) if funding else (None, None)
-    spec = HistorySpec(history.close, years(step), history.low, history.high, rates, due)
+    spec = HistorySpec(history.close, years(step), history.low, history.high)
+    if funding:
+        paid, due = on_bars(funding, history)
+        spec = replace(spec, rates=paid, due=due, known=known_before(funding, history))
     prints = {"market.replay.funding": funding.hash} if funding else {}
     total = hashlib.sha256()
-    for column in (spec.close, spec.low, spec.high, spec.rates, spec.due):
+    for column in (spec.close, spec.low, spec.high, spec.rates, spec.due, spec.known):
         total.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
     fingerprint = {"files": whole.hash, **prints, "bars": total.hexdigest()}
     return Recorded(Tape(whole, funding), history, spec, fingerprint)
