@@ -26,9 +26,9 @@ Advance = Callable[[int], None]
 LANES = 64
 """Policies are filled up to a multiple of this, so that few numbers of them compile anew."""
 PATHS = 8
-"""Paths of a device are a multiple of this, or fewer."""
-ON_PROCESSOR = 2**15
-"""Accounts in flight on a processor: about 10 MB of them in float32, near its caches."""
+"""Paths that a device takes at a time, at least."""
+ON_PROCESSOR = 2**14
+"""Accounts that a processor takes at a time: about 6 MB of them in float32, near its caches."""
 ON_ACCELERATOR = 2**21
 """The same on an accelerator, whose memory holds them all: about 700 MB."""
 SHORT = 0.1
@@ -38,7 +38,7 @@ SHORT = 0.1
 def prepare(
     job: Job, *, shape: Shape | None = None, devices: tuple[Any, ...] | None = None
 ) -> XlaJob:
-    """Pack a job's numbers. Code compiles when paths are first run: it depends on their number.
+    """Compile what a job needs, unless this process has, and pack its numbers.
 
     shape: code that serves several jobs (`pack.shape_of`); the job's own by default.
     devices: all local ones by default.
@@ -46,13 +46,13 @@ def prepare(
     return XlaJob(job, shape or job_shape(job), devices or tuple(jax.local_devices()))
 
 
-def batch_paths(policies: int, paths: int, devices: tuple[Any, ...]) -> int:
-    """Paths of a batch: of one size, the fewest batches that fit, as even as can be."""
+def tile(policies: int, devices: tuple[Any, ...]) -> int:
+    """Paths of a device that are computed at a time.
+
+    It depends on nothing else, so that no number depends on how many paths are asked for.
+    """
     lanes = ON_PROCESSOR if devices[0].platform == "cpu" else ON_ACCELERATOR
-    unit = PATHS * len(devices)
-    most = max(1, lanes // (padded(policies) * PATHS)) * unit
-    batches = -(-paths // most)
-    return -(-paths // (batches * unit)) * unit
+    return max(PATHS, lanes // padded(policies))
 
 
 def padded(policies: int) -> int:
@@ -60,12 +60,20 @@ def padded(policies: int) -> int:
     return -(-policies // LANES) * LANES
 
 
-def batch_bytes(shape: Shape, policies: int, width: int, devices: tuple[Any, ...]) -> int:
-    """What the largest batch takes: accounts and paths twice, outcomes there and here."""
-    account, outcome = len(names(rules_of(shape).account)), len(outcome_fields(shape))
-    path = len(names(market_rules_of(shape).state)) + len(Tick._fields)
-    each = 2 * padded(policies) * (account + outcome) + 2 * path
-    return width * each * batch_paths(policies, 2**31, devices)
+def batch_bytes(
+    shape: Shape, policies: int, width: int, devices: tuple[Any, ...] | None = None
+) -> int:
+    """What a batch takes of this machine's memory, for numbers of so many bytes.
+
+    Outcomes, there and on their way; on a processor the paths and accounts too, before a step and
+    after it.
+    """
+    devices = devices or tuple(jax.local_devices())
+    each = 2 * padded(policies) * len(outcome_fields(shape))
+    if devices[0].platform == "cpu":
+        path = len(names(market_rules_of(shape).state)) + len(Tick._fields)
+        each += 2 * (path + padded(policies) * len(names(rules_of(shape).account)))
+    return width * each * tile(policies, devices) * len(devices)
 
 
 class XlaJob:
@@ -78,6 +86,7 @@ class XlaJob:
         self._precision = simulation.precision
         self._dtype = np.dtype(simulation.precision)
         self._fields = len(outcome_fields(shape))
+        self._paths = tile(len(job.policies), devices) * len(devices)
         mesh = Mesh(np.array(devices), (AXIS,))
         self._each = NamedSharding(mesh, PartitionSpec(AXIS))
         market = split(values(pack_market(job.market, simulation, shape)), self._dtype)
@@ -86,8 +95,9 @@ class XlaJob:
         policies = np.pad(fields, ((0, 0), (0, missing)), mode="edge").astype(self._dtype)
         numbers = Numbers(*market, policies, np.array(seed_words(simulation.seed), np.uint32))
         with self._typed():
-            self._numbers = jax.device_put(numbers, NamedSharding(mesh, PartitionSpec()))
-            self._loops = loops(shape, self._precision, mesh)
+            self.numbers = jax.device_put(numbers, NamedSharding(mesh, PartitionSpec()))
+            self.loops = loops(shape, self._precision, mesh)
+            self._compile()
 
     def run(
         self,
@@ -99,43 +109,51 @@ class XlaJob:
     ) -> Outcomes:
         """Outcomes of n_paths paths from first_path on.
 
-        stop: when set, the run ends with `Stopped` once the work in flight, a fraction of a second,
-        or compiling is done. advance: called with the policy-steps just done.
+        stop: when set, the run ends within a fraction of a second with `Stopped`.
+        advance: called with the policy-steps just done.
         """
         n_policies = len(self.job.policies)
         outcomes = np.full((self._fields, n_policies, n_paths), np.nan, self._dtype)
         market = np.full((2, n_paths), np.nan, self._dtype)
-        batch = batch_paths(n_policies, n_paths, self.devices)
+        stop, batch = stop or threading.Event(), self._paths
         with self._typed():
             for at in range(0, n_paths, batch):
                 size = min(batch, n_paths - at)
-                found, returns = self._batch(
-                    first_path + at, batch, stop or threading.Event(), _per(advance, size)
-                )
+                found, returns = self._batch(first_path + at, stop, _per(advance, size))
                 outcomes[:, :, at : at + size] = found[:, :n_policies, :size]
                 market[:, at : at + size] = returns[:, :size]
         return Outcomes(outcomes, market)
 
     def _batch(
-        self, first_path: int, paths: int, stop: threading.Event, done: Advance
+        self, first_path: int, stop: threading.Event, done: Advance
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Outcomes [fields, padded policies, paths] and leg returns [2, paths]."""
-        numbers, steps = self._numbers, self.job.simulation.steps
-        path = (first_path + np.arange(paths, dtype=np.uint64)).astype(np.uint32)
-        carry: Carry = self._loops.start(numbers, jax.device_put(path, self._each))
+        numbers, steps = self.numbers, self.job.simulation.steps
+        carry = self.started(first_path)
         at, n, policies = 0, 1, len(self.job.policies)
         while at < steps:
             if stop.is_set():
                 raise Stopped
             n = min(n, steps - at)
             begun = time.perf_counter()
-            carry = self._loops.advance(numbers, carry, np.uint32(at), np.uint32(at + n))
+            carry = self.loops.advance(numbers, carry, np.uint32(at), np.uint32(at + n))
             jax.block_until_ready(carry)
             done(n * policies)
             at, took = at + n, time.perf_counter() - begun
             n = 2 * n if took < SHORT / 2 else max(1, n // 2) if took > SHORT else n
-        found, returns = self._loops.close(numbers, carry)
+        found, returns = self.loops.close(numbers, carry)
         return np.asarray(found), np.asarray(returns)
+
+    def started(self, first_path: int) -> Carry:
+        """A batch of paths and accounts at time 0, on the devices."""
+        path = (first_path + np.arange(self._paths, dtype=np.uint64)).astype(np.uint32)
+        return self.loops.start(self.numbers, jax.device_put(path, self._each))
+
+    def _compile(self) -> None:
+        """Call every function once, without a step."""
+        nothing = np.uint32(0)
+        carry = self.loops.advance(self.numbers, self.started(0), nothing, nothing)
+        jax.block_until_ready(self.loops.close(self.numbers, carry))
 
     def _typed(self) -> Any:
         """64-bit types on or off as the precision asks, here and in this thread alone."""
