@@ -1,7 +1,8 @@
-"""The steps through JAX: the oracle's outcomes on every feature, whatever paths, batches, devices."""
+"""The steps through JAX: the oracle's outcomes on every feature, whatever batches and devices."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -154,7 +155,7 @@ def long_run() -> NDArray[Any]:
 
 def test_the_same_bits_whatever_range_is_asked_for() -> None:
     """Batches are of one size: of 700 paths the second is short."""
-    assert 256 < xla.tile(8, tuple(jax.local_devices())) < 700 or len(jax.local_devices()) > 1
+    assert 2 * xla.tile(8, tuple(jax.local_devices())[:1]) < 700
     for first, paths in ((0, 1), (37, 101), (250, 300), (699, 1)):
         part = ran(example(), first, paths)
         assert np.array_equal(part, long_run()[..., first : first + paths]), (first, paths)
@@ -176,17 +177,19 @@ assert len(jax.local_devices()) == 4
 job = test_xla.xla.prepare(test_xla.example(), shape=test_xla.PLAIN)
 carry = job.started(0)
 assert all(len(part.sharding.device_set) == 4 for part in jax.tree.leaves(carry))
-assert all(len({shard.index for shard in part.addressable_shards}) == 4 for part in carry.state)
+for part in carry.state:
+    assert len({shard.index[0].start for shard in part.addressable_shards}) == 4
 np.save(sys.argv[2], job.run(0, 700).per_policy)
 """
 
 
-def test_the_same_bits_on_four_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
-    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+FOUR = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+
+
+def test_the_same_bits_on_four_devices(tmp_path: Path) -> None:
     found = tmp_path / "found.npy"
     given = [str(Path(__file__).parent), str(found)]
-    subprocess.run([sys.executable, "-c", SHARDED, *given], check=True)
+    subprocess.run([sys.executable, "-c", SHARDED, *given], env={**os.environ, **FOUR}, check=True)
     assert np.array_equal(np.load(found), long_run())
 
 
@@ -230,7 +233,7 @@ def test_a_batch_fits_in_the_memory_that_is_planned(shape: Shape) -> None:
     made = xla.prepare(job, shape=shape)
     loop = made.loops.advance.lower(made.numbers, made.started(0), np.uint32(0), np.uint32(9))
     said = loop.compile().memory_analysis()
-    needed = said.argument_size_in_bytes + said.temp_size_in_bytes
+    needed = (said.argument_size_in_bytes + said.temp_size_in_bytes) * len(made.devices)
     planned = xla.batch_bytes(shape, policies, 4)
     assert needed + made.run(0, 1).per_policy.nbytes < planned < 8 * needed
 

@@ -43,7 +43,13 @@ def prepare(
     shape: code that serves several jobs (`pack.shape_of`); the job's own by default.
     devices: all local ones by default.
     """
-    return XlaJob(job, shape or job_shape(job), devices or tuple(jax.local_devices()))
+    return XlaJob(job, shape or job_shape(job), devices or local_devices())
+
+
+def local_devices() -> tuple[Any, ...]:
+    """Every device of this machine that JAX computes on by default."""
+    found: Any = jax.local_devices
+    return tuple(found())
 
 
 def tile(policies: int, devices: tuple[Any, ...]) -> int:
@@ -68,7 +74,7 @@ def batch_bytes(
     Outcomes, there and on their way; on a processor the paths and accounts too, before a step and
     after it.
     """
-    devices = devices or tuple(jax.local_devices())
+    devices = devices or local_devices()
     each = 2 * padded(policies) * len(outcome_fields(shape))
     if devices[0].platform == "cpu":
         path = len(names(market_rules_of(shape).state)) + len(Tick._fields)

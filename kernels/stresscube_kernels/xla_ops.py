@@ -35,7 +35,17 @@ def lookup(table: Any, index: Any) -> Any:
 
 def operations(real: Any) -> dict[str, Operation]:
     """What each line's operation is on arrays whose reals have this dtype."""
-    bits = jax.lax.bitcast_convert_type
+    bits: Operation = jax.lax.bitcast_convert_type
+
+    def to_real(x: Any) -> Any:
+        return x.astype(real)
+
+    def to_bits(x: Any) -> Any:
+        return bits(x.astype(jnp.float32), jnp.uint32)
+
+    def from_bits(x: Any) -> Any:
+        return bits(x, jnp.float32).astype(real)
+
     return {
         "add": jnp.add, "sub": jnp.subtract, "mul": jnp.multiply, "div": jnp.divide,
         "neg": jnp.negative, "fabs": jnp.abs, "sqrt": jnp.sqrt,
@@ -45,9 +55,7 @@ def operations(real: Any) -> dict[str, Operation]:
         "uadd": jnp.add, "usub": jnp.subtract, "umul": jnp.multiply, "mulhi": mulhi,
         "uand": jnp.bitwise_and, "uor": jnp.bitwise_or, "uxor": jnp.bitwise_xor,
         "ushl": jnp.left_shift, "ushr": jnp.right_shift,
-        "u2f": lambda x: x.astype(real),
-        "f2bits": lambda x: bits(x.astype(jnp.float32), jnp.uint32),
-        "bits2f": lambda x: bits(x, jnp.float32).astype(real),
+        "u2f": to_real, "f2bits": to_bits, "bits2f": from_bits,
         "lookup": lookup,
     }  # fmt: skip
 

@@ -108,9 +108,7 @@ class Stepper:
         places = map(self.made.state_fields.index, PRICES)
         return jnp.stack([carry.state[place] for place in places]) - 1.0
 
-    def _accounts(
-        self, found: dict[str, Any], paths: int, numbers: Numbers
-    ) -> tuple[Any, ...]:
+    def _accounts(self, found: dict[str, Any], paths: int, numbers: Numbers) -> tuple[Any, ...]:
         grid = paths, numbers.policies.shape[1]
         return self._columns(found, "account", self.made.account_fields, grid)
 
@@ -185,10 +183,9 @@ def loops(shape: Shape, precision: str, mesh: Mesh) -> Loops:
         return steps.close(numbers, carry.account, carry.tick), steps.returns(carry)
 
     def sharded(function: Callable[..., Any], given: Any, made: Any, **rest: Any) -> Any:
-        mapped = jax.shard_map(
-            function, mesh=mesh, in_specs=given, out_specs=made, check_vma=False
-        )
-        return jax.jit(mapped, **rest)
+        mapped = jax.shard_map(function, mesh=mesh, in_specs=given, out_specs=made, check_vma=False)
+        jit: Any = jax.jit
+        return jit(mapped, **rest)
 
     across = PartitionSpec(None, None, AXIS), PartitionSpec(None, AXIS)
     return Loops(
