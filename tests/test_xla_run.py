@@ -1,4 +1,4 @@
-"""Runs through JAX: the cube of the cpu backend to rounding, and what is said where it is missing."""
+"""Runs through JAX: the cpu backend's cube to rounding, and what is said where JAX is missing."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ mean_duration = "1h"
 [[venues]]
 name = "X"
 taker_fee = 0.0005
-max_leverage = 60
+max_leverage = 200
 maintenance_tiers = [[0, 0.01]]
 [policy]
 venue = "X"
 hedge_ratio = 1.0
+leverage = 10
 [sweep]
-"policy.leverage" = [5, 15, 40, 80]
-"policy.hedge_ratio" = [0.6, 1.0]
+"leverage" = [5, 15, 40, 120]
+"hedge_ratio" = [0.6, 1.0]
 """
 RELATIVE = 1e-9
 """Of one standard error and size: the outcomes differ by 1e-13 or so."""
@@ -63,7 +64,7 @@ def test_the_cube_is_the_other_backends(tmp_path: Path) -> None:
     """In float64 nothing flips: every metric and standard error, and which cells are feasible."""
     there, here = cubes(tmp_path, "float64", "cpu", "xla")
     assert there.keys() == here.keys()
-    assert 0 < there["feasible"].mean() < 1  # one leverage is beyond the venue's cap
+    assert 0 < there["feasible"].mean() < 1  # margin is more than 1 / 120
     for name, values in there.items():
         if values.dtype.kind == "f":
             scale = np.abs(values) + 1.0
@@ -73,16 +74,12 @@ def test_the_cube_is_the_other_backends(tmp_path: Path) -> None:
             assert np.array_equal(here[name], values), name
 
 
-def test_memory_changes_no_bit_and_runs_can_be_verified(tmp_path: Path) -> None:
-    (whole,) = cubes(tmp_path, "float32", "xla")
-    run = sc.run(
-        sc.load(tmp_path / "small.toml"), tmp_path / "less.run", backend="xla", memory="26MiB"
-    )
-    less = sc.open(run).children["summary"].to_dataset()
-    for name, values in whole.items():
-        assert np.array_equal(less[name].values, values, equal_nan=values.dtype.kind == "f"), name
-    done = CliRunner().invoke(app, ["verify", str(run), "--recompute", "1"])
+def test_a_run_can_be_verified(tmp_path: Path) -> None:
+    """Computed once more, every bit is the same."""
+    cubes(tmp_path, "float32", "xla")
+    done = CliRunner().invoke(app, ["verify", str(tmp_path / "xla.run"), "--recompute", "1"])
     assert done.exit_code == 0, done.output
+    assert "1 block" in done.output
 
 
 def test_what_is_said_without_jax(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

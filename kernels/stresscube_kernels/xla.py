@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -48,8 +48,7 @@ def prepare(
 
 def local_devices() -> tuple[Any, ...]:
     """Every device of this machine that JAX computes on by default."""
-    found: Any = jax.local_devices
-    return tuple(found())
+    return tuple(cast("Any", jax.local_devices)())
 
 
 def tile(policies: int, devices: tuple[Any, ...]) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -184,8 +184,7 @@ def loops(shape: Shape, precision: str, mesh: Mesh) -> Loops:
 
     def sharded(function: Callable[..., Any], given: Any, made: Any, **rest: Any) -> Any:
         mapped = jax.shard_map(function, mesh=mesh, in_specs=given, out_specs=made, check_vma=False)
-        jit: Any = jax.jit
-        return jit(mapped, **rest)
+        return cast("Any", jax.jit)(mapped, **rest)
 
     across = PartitionSpec(None, None, AXIS), PartitionSpec(None, AXIS)
     return Loops(
