@@ -177,7 +177,7 @@ def loops(shape: Shape, precision: str, mesh: Mesh) -> Loops:
         def body(step: Any, carry: Carry) -> Carry:
             return steps.move(numbers, carry, step)
 
-        return jax.lax.fori_loop(first, last, body, carry)
+        return cast("Any", jax.lax.fori_loop)(first, last, body, carry)
 
     def close(numbers: Numbers, carry: Carry) -> tuple[Any, Any]:
         return steps.close(numbers, carry.account, carry.tick), steps.returns(carry)
