@@ -107,7 +107,7 @@ def jax_scan(case: Case) -> Contestant:
         return jnp.asarray(np.ascontiguousarray(tape.transpose(1, 2, 0)))
 
     def outcomes(tape: Tape) -> Outcomes:
-        return np.stack([np.asarray(field).T for field in simulate(turned(tape))])
+        return np.asarray(simulate(turned(tape)))
 
     paths, steps, _ = case.tape.shape
     sizes = [n for n in (8, 16, 32) if n <= paths] or [paths]

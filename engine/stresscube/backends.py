@@ -14,13 +14,13 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from stresscube.errors import StresscubeError
-from stresscube_kernels import cards
+from stresscube_kernels import cards, jax_here
 from stresscube_kernels.contract import Shape, Tick
 from stresscube_kernels.rules import outcome_fields, rules_of
 from stresscube_kernels.spec import Job
 from stresscube_kernels.tree import names
 
-NAMES = ("auto", "cpu", "cuda")
+NAMES = ("auto", "cpu", "cuda", "xla")
 LANES = 64
 """Paths that a thread takes at a time."""
 STEPS_AT_ONCE = 1024
@@ -204,10 +204,50 @@ class CudaBackend:
         return cards.cupy().asarray(array)
 
 
+@dataclass(frozen=True, slots=True)
+class XlaBackend:
+    """JAX on all of this machine's devices at once: TPUs, cards or the processor."""
+
+    device: str
+    name: str = "xla"
+    block_policies: int = 512
+    packages: tuple[str, ...] = ("numpy", "jax", "jaxlib")
+
+    def prepare(self, job: Job, threads: int, shape: Shape, *, on_device: bool = False) -> Prepared:
+        from stresscube_kernels import xla
+
+        return xla.prepare(job, shape=shape)
+
+    def simulating(self, threads: int) -> int:
+        """One: JAX itself uses all devices and cores."""
+        return 1
+
+    def thread_bytes(self, code: Shape, policies: int, width: int) -> int:
+        """A batch of paths: what is in flight where that is this memory, and its outcomes."""
+        from stresscube_kernels import xla
+
+        return xla.batch_bytes(code, policies, width)
+
+    def workers(self) -> tuple[Backend, ...]:
+        """Itself: the paths of a block are shared out to the devices."""
+        return (self,)
+
+    def keeps(self, count: int) -> bool:
+        """No: metrics are computed from numpy's arrays, or CuPy's."""
+        return False
+
+    def active(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def bring(self, array: NDArray[Any]) -> Any:
+        """Itself."""
+        return array
+
+
 def choose(backend: str | Backend) -> Backend:
     """Return the backend of this name, or the backend itself.
 
-    Raises StresscubeError for an unknown name, and for cuda where it cannot be used.
+    Raises StresscubeError for an unknown name, and for cuda or xla where it cannot be used.
     """
     if not isinstance(backend, str):
         return backend
@@ -219,6 +259,8 @@ def choose(backend: str | Backend) -> Backend:
         if reason := cards.why_not():
             raise StresscubeError(f"--backend cuda: {reason}")
         return cuda_backend()
+    if backend == "xla":
+        return xla_backend()
     raise StresscubeError(f"--backend {backend}: must be one of {', '.join(NAMES)}")
 
 
@@ -252,6 +294,21 @@ def cuda_backend() -> CudaBackend:
     assert cupy is not None
     alike = cards.usable(driver, cupy)
     return CudaBackend(alike, cupy.package, driver.cards[alike[0]].name, cupy.compiler or "")
+
+
+def xla_backend() -> XlaBackend:
+    """Return the backend of all devices that JAX has here.
+
+    Raises StresscubeError where there is no JAX, or it finds no device.
+    """
+    if reason := jax_here.why_not():
+        raise StresscubeError(f"--backend xla: {reason}")
+    try:
+        found = jax_here.devices()
+    except RuntimeError as fault:
+        raise StresscubeError(f"--backend xla: JAX finds no device: {fault}") from fault
+    kind = processor_name() if found.platform == "cpu" else found.kind
+    return XlaBackend(kind if found.count == 1 else f"{found.count} x {kind}")
 
 
 def versions(backend: Backend) -> dict[str, str]:

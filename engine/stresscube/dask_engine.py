@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stresscube.backends import Backend, CpuBackend, CudaBackend
+from stresscube.backends import Backend, CpuBackend, CudaBackend, XlaBackend
 from stresscube.errors import StresscubeError
 from stresscube.identity import digest
 from stresscube.interrupts import Stop
@@ -89,11 +89,12 @@ def work_of(cluster: Cluster, plan: Plan, backend: Backend, objects: Objects, pa
 
     place = objects.place
     where = str(place.absolute()) if isinstance(place, Path) else place
+    named = (CpuBackend, CudaBackend, XlaBackend)
     return Work(
         name=f"stresscube-{digest([plan.hash, where])[:16]}",
         document=plan.document,
         scenario=pickle.dumps(anywhere(plan.scenario)),
-        backend=backend.name if isinstance(backend, CpuBackend | CudaBackend) else backend,
+        backend=backend.name if isinstance(backend, named) else backend,
         place=where,
         threads=cluster.threads,
         memory=cluster.memory,

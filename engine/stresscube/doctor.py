@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from stresscube.backends import automatic as automatic_backend
 from stresscube.backends import processor_name
-from stresscube_kernels import cache, cards, cpu
+from stresscube_kernels import cache, cards, cpu, jax_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,17 @@ def cuda_backend() -> Finding:
 
 
 def xla_backend() -> Finding:
-    """JAX. No run uses it yet: it is measured beside the others by the benchmarks."""
-    jax = _package("jax")
-    found = (jax,) if jax else ()
-    missing = "not a backend of this version; benchmarks measure it"
-    return Finding("xla", False, found, missing, "" if jax else "pip install 'stresscube[xla]'")
+    """JAX and its devices."""
+    found = tuple(filter(None, map(_package, ("jax", "jaxlib"))))
+    if reason := jax_here.why_not():
+        missing, _, mend = reason.partition(": ")
+        return Finding("xla", False, found, missing, mend)
+    try:
+        devices = jax_here.devices()
+    except RuntimeError as fault:
+        return Finding("xla", False, found, f"JAX finds no device: {fault}", jax_here.INSTALL)
+    device = f"{devices.count} {'device' if devices.count == 1 else 'devices'}: {devices.kind}"
+    return Finding("xla", True, (", ".join(found), device))
 
 
 def automatic() -> str:

@@ -92,6 +92,23 @@ class Program:
         return list(seen)
 
 
+def needed(lines: Iterable[Line], outputs: Iterable[Operand]) -> tuple[Line, ...]:
+    """The lines that the outputs depend on, in order."""
+    wanted: set[int] = {o.number for o in outputs if isinstance(o, Line)}
+    kept: list[Line] = []
+    for line in reversed(tuple(lines)):
+        if line.number in wanted:
+            wanted.update(o.number for o in line.operands if isinstance(o, Line))
+            kept.append(line)
+    return tuple(reversed(kept))
+
+
+def without(program: Program, output: str) -> Program:
+    """A program less one output, and what only that needs."""
+    outputs = tuple((name, operand) for name, operand in program.outputs if name != output)
+    return Program(needed(program.lines, (operand for _, operand in outputs)), outputs)
+
+
 def item(line: Line) -> int:
     """Which output of a call an `item` line takes."""
     _, which = line.operands

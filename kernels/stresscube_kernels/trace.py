@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from .fold import fold
-from .lines import MASK, Constant, Helper, Input, Line, Operand, Program
+from .lines import MASK, Constant, Helper, Input, Line, Operand, Program, needed
 
 _WORDS = {
     "f": "a real number", "u": "an unsigned integer", "b": "a truth value", "t": "a table",
@@ -47,13 +47,7 @@ class Graph:
 
     def needed(self, outputs: Iterable[Operand]) -> tuple[Line, ...]:
         """The lines that the outputs depend on, in order."""
-        wanted: set[int] = {o.number for o in outputs if isinstance(o, Line)}
-        kept: list[Line] = []
-        for line in reversed(self._lines.values()):
-            if line.number in wanted:
-                wanted.update(o.number for o in line.operands if isinstance(o, Line))
-                kept.append(line)
-        return tuple(reversed(kept))
+        return needed(self._lines.values(), outputs)
 
 
 def _source() -> tuple[str, int]:

@@ -29,7 +29,7 @@ RunFolder = Annotated[
     str, typer.Argument(metavar="RUN", help="What a run wrote: a folder, or s3://bucket/prefix.")
 ]
 Backend = Annotated[
-    str, typer.Option("--backend", metavar="auto|cpu|cuda", help="What computes the paths.")
+    str, typer.Option("--backend", metavar="auto|cpu|cuda|xla", help="What computes the paths.")
 ]
 Paths = Annotated[
     int | None,
