@@ -20,6 +20,8 @@ SHORTEST = 1.0
 """Bars that a state lasts at least on average: what is shorter, bars cannot show."""
 ENOUGH = 0.02
 """Gain in log-likelihood below which an iteration is the last."""
+FIRST = 25
+"""Iterations in the units of the start; the rest are in those of where they led."""
 
 
 @dataclass(frozen=True)
@@ -63,26 +65,37 @@ def start(returns: Array, design: Design) -> Array:
     return np.array([values[name] for name in design.names])
 
 
-def fit(returns: Array, design: Design, theta: Array | None = None, most: int = 200) -> Fit:
-    """The most likely parameters, from `theta` on; at most `most` iterations of L-BFGS-B."""
+def fit(
+    returns: Array, design: Design, theta: Array | None = None, most: int = 400,
+    enough: float = ENOUGH,
+) -> Fit:  # fmt: skip
+    """The most likely parameters, from `theta` on; at most `most` iterations of L-BFGS-B.
+
+    enough: gain in log-likelihood below which an iteration is the last. Parameters are climbed in
+    units of their standard errors, were the states seen: twice, as those change on the way.
+    """
     likelihood = Likelihood(returns, design)
-    scale = 1.0 / len(returns)
+    at = start(returns, design) if theta is None else theta
+    slowest = -math.log(4.0 * len(returns))
+    value = -math.inf
+    for iterations in (min(most, FIRST), max(1, most - FIRST)):
+        unit = 1.0 / np.sqrt(likelihood.information(at))
 
-    def loss(theta: Array) -> tuple[float, Array]:
-        value, gradient = likelihood.slope(theta)
-        return -value * scale, -gradient * scale
+        def loss(scaled: Array, unit: Array = unit) -> tuple[float, Array]:
+            value, gradient = likelihood.slope(scaled * unit)
+            return -value, -gradient * unit
 
-    first = start(returns, design) if theta is None else theta
-    bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(design.columns)
-    bounds += [(-math.log(4.0 * len(returns)), -math.log(SHORTEST))] * (
-        len(first) - len(design.columns)
-    )
-    value = abs(likelihood.value(first))
-    found: Any = minimize(
-        loss, first, jac=True, method="L-BFGS-B", bounds=bounds,
-        options={"maxiter": most, "maxcor": 20, "ftol": ENOUGH / value, "gtol": 1e-8},
-    )  # fmt: skip
-    return Fit(design, np.asarray(found.x), -float(found.fun) / scale, len(returns))
+        bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(design.columns)
+        bounds += [
+            (slowest / size, -math.log(SHORTEST) / size) for size in unit[len(design.columns) :]
+        ]
+        size = max(1.0, abs(likelihood.value(at)))
+        found: Any = minimize(
+            loss, at / unit, jac=True, method="L-BFGS-B", bounds=bounds,
+            options={"maxiter": iterations, "maxcor": 20, "ftol": enough / size, "gtol": 1e-6},
+        )  # fmt: skip
+        at, value = np.asarray(found.x) * unit, -float(found.fun)
+    return Fit(design, at, value, len(returns))
 
 
 def extended(before: Fit, layer: Layer) -> Array:
