@@ -67,14 +67,14 @@ def start(returns: Array, design: Design) -> Array:
 
 def fit(
     returns: Array, design: Design, theta: Array | None = None, most: int = 400,
-    enough: float = ENOUGH,
+    enough: float = ENOUGH, threads: int = 1,
 ) -> Fit:  # fmt: skip
     """The most likely parameters, from `theta` on; at most `most` iterations of L-BFGS-B.
 
     enough: gain in log-likelihood below which an iteration is the last. Parameters are climbed in
     units of their standard errors, were the states seen: twice, as those change on the way.
     """
-    likelihood = Likelihood(returns, design)
+    likelihood = Likelihood(returns, design, threads=threads)
     at = start(returns, design) if theta is None else theta
     slowest = -math.log(4.0 * len(returns))
     value = -math.inf

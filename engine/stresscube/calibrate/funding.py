@@ -22,6 +22,7 @@ from stresscube_kernels.hidden import Workspace
 
 Array = NDArray[np.float64]
 MOST = 4
+ONE = np.ones((1, 1))
 STEP = 1e-4
 ENOUGH = 0.05
 """Gain in log-likelihood below which an iteration is the last."""
@@ -73,7 +74,7 @@ class _Clamped:
     def __init__(self, prints: Prints, states: int) -> None:
         self._prints = prints
         self._states = states
-        self._work = Workspace(len(prints), states)
+        self._work = Workspace(len(prints), (1, states))
 
     def fitted(self) -> tuple[Array, float]:
         """The most likely parameters, and BIC."""
@@ -107,7 +108,7 @@ class _Clamped:
         n, cells = self._states, EACH * self._states
         matrix = over_a_bar(generator(theta[cells:], n))
         value = self._forward(theta, matrix)
-        moves = self._work.smooth(matrix)
+        moves = self._work.smooth(ONE, matrix)[1]
         law = self._work.law
         gradient = np.zeros_like(theta)
         # a state's density knows its own numbers only, so that all states are moved at once
@@ -144,7 +145,7 @@ class _Clamped:
 
     def _forward(self, theta: Array, matrix: Array) -> float:
         self._work.emission[:] = self._densities(theta)
-        return self._work.likelihood(matrix, stationary(matrix))
+        return self._work.likelihood(ONE, matrix, stationary(matrix))
 
     def _densities(self, theta: Array) -> Array:
         return self._prints.log_density(*self._split(theta))
@@ -159,7 +160,7 @@ class _Clamped:
         n = self._states
         matrix = over_a_bar(generator(theta[EACH * n :], n))
         self._forward(theta, matrix)
-        moves = self._work.smooth(matrix)
+        moves = self._work.smooth(ONE, matrix)[1]
         seen = self._work.law.sum(axis=0) + 2.0
         std = self._split(theta)[1].T.ravel()
         twice = np.concatenate([seen, seen])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from typing import Any
 
@@ -16,6 +17,7 @@ from stresscube_kernels.hidden import Workspace
 Array = NDArray[np.float64]
 STEP = 1e-5
 """For differences of the chains' own, tiny functions."""
+ONE = np.ones((1, 1))
 EACH_BAR = np.array([1.2, 1.2, 1.0, 0.1])
 """Information of a bar about its state's two log deviations, atanh rho and log(nu - 2)."""
 
@@ -26,11 +28,15 @@ class Likelihood:
     theta: parameters in the order of `design.names`. Not for several threads at once.
     """
 
-    def __init__(self, returns: Array, design: Design, functions: Any = None) -> None:
+    def __init__(
+        self, returns: Array, design: Design, functions: Any = None, threads: int = 1
+    ) -> None:
         self.design = design
         self.bars = len(returns)
         self._returns = np.ascontiguousarray(returns - returns.mean(axis=0))
-        self._work = Workspace(self.bars, len(design.index), functions)
+        self._cut = halfway(design.sizes)
+        halves = math.prod(design.sizes[: self._cut]), math.prod(design.sizes[self._cut :])
+        self._work = Workspace(self.bars, halves, functions, threads)
 
     def value(self, theta: Array) -> float:
         """The log-likelihood."""
@@ -39,8 +45,8 @@ class Likelihood:
     def slope(self, theta: Array) -> tuple[float, Array]:
         """The log-likelihood and its gradient."""
         design = self.design
-        total, spread, joint = self._forward(theta)
-        moves = self._work.smooth(joint).reshape(*design.sizes, *design.sizes)
+        total, spread, halves = self._forward(theta)
+        moves = self._moves(halves)
         gradient = np.zeros(len(theta))
         by_state = self._work.student_slopes(self._returns, spread)
         nu = spread[:, 4]
@@ -49,13 +55,10 @@ class Likelihood:
         gradient[: len(design.columns)] = np.einsum("sk,ksp->p", by_state, design.matrix)
         first = self._work.law[0].reshape(design.sizes)
         chains = range(len(design.sizes))
-        for k in chains:
+        for k, (own, place) in enumerate(zip(moves, design.rates, strict=True)):
             others = tuple(c for c in chains if c != k)
-            beyond = (*others, *(len(chains) + c for c in others))
-            gradient[design.rates[k]] = rate_slopes(
-                theta[design.rates[k]], design.sizes[k], moves.sum(axis=beyond),
-                first.sum(axis=others),
-            )  # fmt: skip
+            law = first.sum(axis=others)
+            gradient[place] = rate_slopes(theta[place], design.sizes[k], own, law)
         return total, gradient
 
     def information(self, theta: Array) -> Array:
@@ -64,32 +67,49 @@ class Likelihood:
         Of tails a tenth of a bar each, and two bars more for all, so that none is nothing.
         """
         design = self.design
-        joint = self._forward(theta)[2]
-        moves = self._work.smooth(joint).reshape(*design.sizes, *design.sizes)
+        moves = self._moves(self._forward(theta)[2])
         seen = self._work.law.sum(axis=0)
         densities = np.einsum("k,s,ksp->p", EACH_BAR, seen, design.matrix**2)
-        rates: list[Array] = []
-        chains = range(len(design.sizes))
-        for k, size in enumerate(design.sizes):
-            others = tuple(c for c in chains if c != k)
-            own = moves.sum(axis=(*others, *(len(chains) + c for c in others)))
-            rates.append(own[~np.eye(size, dtype=bool)])
+        rates = [own[~np.eye(len(own), dtype=bool)] for own in moves]
         return np.concatenate([densities, *rates]) + 2.0
 
-    def _forward(self, theta: Array) -> tuple[float, Array, Array]:
-        """Log-likelihood, the states' numbers for the kernels, the joint transitions."""
+    def _forward(self, theta: Array) -> tuple[float, Array, tuple[Array, Array]]:
+        """Log-likelihood, the states' numbers for the kernels, transitions of both halves."""
         design = self.design
         matrices = [over_a_bar(design.generator(theta, k)) for k in range(len(design.sizes))]
-        joint = _together(matrices)
-        start = _together([stationary(matrix) for matrix in matrices])
+        halves = _together(matrices[: self._cut]), _together(matrices[self._cut :])
+        start = _together([stationary(matrix)[None] for matrix in matrices])[0]
         spread = _spread(design.numbers(theta))
         self._work.student(self._returns, spread)
-        return self._work.likelihood(joint, start), spread, joint
+        return self._work.likelihood(*halves, start), spread, halves
+
+    def _moves(self, halves: tuple[Array, Array]) -> list[Array]:
+        """Every chain's expected moves [from, to]; the law becomes that given all bars."""
+        found: list[Array] = []
+        sizes = self.design.sizes
+        parts = (sizes[: self._cut], sizes[self._cut :])
+        for own, moved in zip(parts, self._work.smooth(*halves), strict=True):
+            table = moved.reshape(*own, *own)
+            for k in range(len(own)):
+                others = tuple(c for c in range(2 * len(own)) if c % len(own) != k)
+                found.append(table.sum(axis=others))
+        return found
+
+
+def halfway(sizes: tuple[int, ...]) -> int:
+    """Where to cut a row of chains in two: at the least work, of which the left's short loops are
+    the dearer half.
+    """
+
+    def work(cut: int) -> float:
+        return math.prod(sizes[:cut]) + 0.5 * math.prod(sizes[cut:])
+
+    return min(range(1, len(sizes)), key=work, default=1)
 
 
 def _together(parts: list[Array]) -> Array:
-    """The Kronecker product of several."""
-    return reduce(lambda left, right: np.asarray(np.kron(left, right), np.float64), parts)
+    """The Kronecker product of several laws, or of several matrices."""
+    return reduce(lambda left, right: np.asarray(np.kron(left, right), np.float64), parts, ONE)
 
 
 def over_a_bar(generator: Array) -> Array:
@@ -122,4 +142,5 @@ def rate_slopes(logs: Array, size: int, moves: Array, first: Array) -> Array:
         return float((moves * np.log(matrix)).sum() + first @ np.log(stationary(matrix)))
 
     steps = STEP * np.eye(len(logs))
-    return np.array([(expected(logs + step) - expected(logs - step)) / (2 * STEP) for step in steps])
+    rises = [expected(logs + step) - expected(logs - step) for step in steps]
+    return np.array(rises) / (2 * STEP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from stresscube.errors import StresscubeError
 from stresscube.history import History
 
 Array = NDArray[np.float64]
+Tell = Callable[[str], None]
 LEAST_BARS = 1000
 
 
@@ -31,7 +33,7 @@ class Calibration:
 
 def calibrate(
     history: History, *, name: str, regimes: int | None, prints: Array | None, interval: float,
-    venues: tuple[str, str] | None, threads: int, tell: Callable[[str], None],
+    venues: tuple[str, str] | None, threads: int, tell: Tell,
 ) -> Calibration:  # fmt: skip
     """Fit a market to a history.
 
@@ -42,31 +44,35 @@ def calibrate(
     returns = np.diff(np.log(history.close), axis=0)
     _check(returns)
     hours = history.step_hours
-    found = choose(returns, hours, regimes, tell)
-    tell("standard errors")
-    spread = errors.covariance(returns, found, threads)
+    with ThreadPoolExecutor(1) as beside:
+        paid = None if prints is None else beside.submit(funding.fit, prints, interval, tell)
+        found = choose(returns, hours, regimes, tell, threads)
+        tell("standard errors")
+        spread = errors.covariance(returns, found, threads)
+        premiums = None if paid is None else paid.result()
     made = parts.parts(found.design, found.theta, hours)
 
     def numbers(theta: Array) -> Array:
         return parts.flat(parts.parts(found.design, theta, hours))
 
-    premiums = None
-    if prints is not None:
-        premiums = funding.fit(prints, interval, tell)
-    source = Source(
-        history.assets,
-        history.sources,
-        (_day(history.period[0]), _day(history.period[1])),
-        len(history),
-        hours,
-        history.hash,
-        history.notes,
-    )
     remarks = [f"BIC {found.bic:,.1f}, log-likelihood {found.log_likelihood:,.1f}"]
     text, venue = venues or (None, "X")
     split = _split(errors.of(numbers, found.theta, spread), made)
     return Calibration(
-        found, made, scenario(name, source, made, split, premiums, remarks, text, venue)
+        found, made, scenario(name, source(history), made, split, premiums, remarks, text, venue)
+    )
+
+
+def source(history: History) -> Source:
+    """Where a calibration on a history comes from."""
+    return Source(
+        history.assets,
+        history.sources,
+        (_day(history.period[0]), _day(history.period[1])),
+        len(history),
+        history.step_hours,
+        history.hash,
+        history.notes,
     )
 
 

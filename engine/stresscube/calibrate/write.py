@@ -147,11 +147,15 @@ def _funding(found: Premiums) -> str:
     made = ["# Premium indices, from the prints through the exchange's clamp."]
     for k in range(len(names)):
         mean, std = (", ".join(f"{v:.4g}" for v in pair[k]) for pair in (found.mean, found.std))
+        error = [_pm(value) for value in found.errors[k, :6]]
+        error[4] += " h"
+        told = ", ".join(error)
         lines = [
             "[[market.funding_regimes]]",
-            *_state(chain, k, None),
+            *_state(chain, k, found.errors[:, 6]),
+            f"# mean, std, half_life and correlation: {told}",
             f"funding = {{ mean = [{mean}], std = [{std}], "
-            f'half_life = "{duration(found.half_life[k])}" }}',
+            f'half_life = "{duration(found.half_life[k])}", correlation = {found.rho[k]:.4g} }}',
         ]
         made.append("\n".join(lines))
     return "\n\n".join(made) + "\n"
