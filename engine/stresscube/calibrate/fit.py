@@ -129,3 +129,20 @@ def divided(before: Fit) -> tuple[Design, Array]:
         values[f"0.q{i}{n}"] = math.log(0.02) if i != wildest else math.log(0.1)
         values[f"0.q{n}{i}"] = math.log(0.02) if i != wildest else math.log(0.3)
     return design, np.array([values[name] for name in design.names])
+
+
+def loosened(before: Fit) -> tuple[Design, Array]:
+    """A design with one more correlation, and where to begin: a short visit below the lowest."""
+    at = next(k for k, layer in enumerate(before.design.layers) if layer.kind == "correlation")
+    layers = list(before.design.layers)
+    n = layers[at].states
+    layers[at] = replace(layers[at], states=n + 1)
+    values = dict(zip(before.design.names, before.theta, strict=True))
+    lowest = min(range(n), key=lambda i: values[f"{at}.rho{i}"])
+    values[f"{at}.rho{n}"] = values[f"{at}.rho{lowest}"] - 0.3
+    for i in range(n):
+        near = i == lowest
+        values[f"{at}.q{i}{n}"] = math.log(0.01 if near else 0.0005)
+        values[f"{at}.q{n}{i}"] = math.log(0.02 if near else 0.002)
+    design = replace(before.design, layers=tuple(layers))
+    return design, np.array([values[name] for name in design.names])

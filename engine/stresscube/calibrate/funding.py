@@ -27,7 +27,7 @@ STEP = 1e-4
 ENOUGH = 0.05
 """Gain in log-likelihood below which an iteration is the last."""
 EACH = 6
-"""Parameters of a state: means and log deviations of both legs, logit of what is kept, atanh rho."""
+"""Parameters of a state: means, log deviations of both legs, logit of what is kept, atanh rho."""
 
 
 @dataclass(frozen=True)
