@@ -18,9 +18,9 @@ REGIME, COUPLING = 5.0, 300.0
 SLOW = (("volatilities", 200.0), ("volatility", 3000.0), ("volatility", 30.0))
 """Layers of volatility to try, and hours that their states last where fits begin. Two states
 each, so that all of them together make a chain of eight."""
-ROUGH = 0.2
+ROUGH = 0.5
 """Gain in log-likelihood at which a fit that is only compared stops."""
-MOST_REGIMES, MOST_CORRELATIONS = 4, 3
+MOST_REGIMES, MOST_CORRELATIONS = 5, 3
 
 
 def choose(returns: Array, hours: float, regimes: int | None, tell: Tell, threads: int = 1) -> Fit:

@@ -51,6 +51,7 @@ def start(returns: Array, design: Design) -> Array:
         for i in range(layer.states):
             values |= {f"{k}.nu{i}": math.log(4.0), f"{k}.rho{i}": centre * rho[i]}
             if layer.kind == "regime":
+                values[f"{k}.rho{i}"] = centre
                 values |= {f"{k}.{leg}{i}": sd[n] + spread[i] for n, leg in enumerate("ab")}
             else:
                 values |= {f"{k}.{leg}{i}": 0.45 * i for leg in ("a", "b", "ab")}

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 MOST = 4
 ONE = np.ones((1, 1))
 STEP = 1e-4
-ENOUGH = 0.05
+ENOUGH = 0.3
 """Gain in log-likelihood below which an iteration is the last."""
 EACH = 6
 """Parameters of a state: means, log deviations of both legs, logit of what is kept, atanh rho."""

@@ -58,8 +58,8 @@ class Prints:
             mass = _mass((cut[1][rows] - edge) / rest, (cut[2][rows] - edge) / rest)
             found[rows] = seen(z, told[3][rows]) + mass
         rows = self._rows[1, 1]
-        edges = [x[rows] for leg in legs for x in leg[1:3]]
-        found[rows] = _rectangle(*edges, rho)
+        (_, low_a, high_a, _), (_, low_b, high_b, _) = legs
+        found[rows] = _rectangle(low_a[rows], high_a[rows], low_b[rows], high_b[rows], rho)
         return np.maximum(found, -1e4)
 
     def _ahead(
