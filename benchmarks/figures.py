@@ -7,6 +7,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     sass      what the compiler makes of the CUDA kernels (results/sass.jsonl, float32)
     faults    what it costs that a run cannot be lost
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
+    realism   facts of a year that markets fitted on the years before reproduce
 
 A line of those files is an object with, at least, `benchmark` ("backends"), `backend`,
 `policy_steps_per_second`, `machine` (text) and `versions` (package -> version).
@@ -121,6 +122,24 @@ def faults(results: Path = RESULTS) -> str:
     )
 
 
+def realism(results: Path = RESULTS) -> str:
+    """Return two tables: how many facts pass in every market, and every fact in every market."""
+    found = [line for line in read(results) if line["benchmark"] == "realism"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks.realism`.\n"
+    lines = ["| market | facts inside the band |", "|---|---:|"]
+    lines += [f"| {line['market']} | {line['inside']} of {line['facts']} |" for line in found]
+    markets = " | ".join(line["market"] for line in found)
+    lines += ["", f"| fact | real | {markets} |", "|---|---:" + "|---:" * len(found) + "|"]
+    for facts in zip(*(line["table"] for line in found), strict=True):
+        cells = [f"{fact['median']:.3g}{'' if fact['inside'] else ' ✗'}" for fact in facts]
+        name = facts[0]["fact"].replace("|", "\\|")
+        lines.append(f"| {name} | {facts[0]['real']:.3g} | {' | '.join(cells)} |")
+    lines += ["", f"Medians of {found[0]['simulations']} simulations; ✗: the real one is outside "
+              "their central 95%."]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """Return every line of the folder's JSON-lines files, oldest first within a file."""
     files = sorted(folder.glob("*.jsonl"))
@@ -156,6 +175,7 @@ def main() -> int:
     options = parser.parse_args()
     figures: dict[str, Figure] = {
         "speed": speed, "sass": sass, "features": features, "faults": faults,
+        "realism": realism,
     }  # fmt: skip
     if options.demo:
         figures["demo"] = lambda: demo(options.demo)

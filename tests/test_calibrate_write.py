@@ -44,7 +44,8 @@ def written(tmp_path: Path) -> MarketSpec:
     row[0] = np.nan
     premiums = Premiums(
         np.array([[-4e-4, -5e-4], [1e-4, 2e-4]]), np.full((2, 2), 1e-4), np.array([2.0, 60.0]),
-        np.array([100.0, 50.0]), np.array([[0.0, 1.0], [1.0, 0.0]]), 0.0,
+        np.array([0.5, 0.8]),
+        np.array([100.0, 50.0]), np.array([[0.0, 1.0], [1.0, 0.0]]), 0.0, np.full((2, 7), 0.1),
     )  # fmt: skip
     text = scenario("made", SOURCE, made, _split(row, made), premiums, ["BIC 1"])
     assert "± ?" in text

@@ -3,7 +3,9 @@
 State s of T bars: two returns, Student-t of unit variance scaled by the state's deviations. The
 recursions are those of Baum, and of Hamilton (1989), scaled bar by bar; the gradient is Fisher's:
 that of log f given all bars, averaged over the states that the bars leave possible. A row of
-`emission` is over its greatest, so that a bar beyond every state underflows in none.
+`emission` is over its greatest, so that a bar beyond every state underflows in none. A state is one
+of two independent chains together: m + n multiplications for each of m n states, where a chain of
+m n states would take m n.
 
 This file stands alone, so that it can be compiled apart: see `hidden.py`.
 """
@@ -37,60 +39,102 @@ def densities(returns: Array, spread: Array, emission: Array) -> None:
             emission[t, s] = spread[s, 5] - 0.5 * (nu + 2.0) * math.log(1.0 + distance / (nu - 2.0))
 
 
-def forward(emission: Array, matrix: Array, start: Array, filtered: Array, ahead: Array) -> float:
-    """Log-likelihood of log densities [bars, states]; they become likelihoods over the bar's.
+def lift(emission: Array, greatest: Array) -> None:
+    """Log densities [bars, states] become densities over their bar's greatest, whose log is kept.
 
-    matrix: transitions [states, states]; start: law at the first bar. Fills filtered
-    [bars, states]. ahead: [states], room.
+    greatest: [bars].
     """
     bars, states = emission.shape
+    for t in range(bars):
+        most = emission[t, 0]
+        for s in range(1, states):
+            most = max(most, emission[t, s])
+        greatest[t] = most
+        for s in range(states):
+            emission[t, s] = math.exp(emission[t, s] - most)
+
+
+def forward(
+    emission: Array, left: Array, right: Array, start: Array, filtered: Array, ahead: Array,
+    room: Array,
+) -> float:  # fmt: skip
+    """Log-likelihood of densities [bars, states], which become densities over the bar's mean.
+
+    left: transitions [m, m]; right: [n, n], independent; state i * n + c is i of the left and c of
+    the right. start: law at the first bar. Fills filtered [bars, states]. ahead, room: [states].
+    """
+    bars, states = emission.shape
+    m, n = left.shape[0], right.shape[0]
     total = 0.0
     for s in range(states):
         ahead[s] = start[s]
     for t in range(bars):
-        greatest = emission[t, 0]
-        for s in range(1, states):
-            greatest = max(greatest, emission[t, s])
         likelihood = 0.0
         for s in range(states):
-            emission[t, s] = math.exp(emission[t, s] - greatest)
             filtered[t, s] = emission[t, s] * ahead[s]
             likelihood += filtered[t, s]
         for s in range(states):
             filtered[t, s] /= likelihood
             emission[t, s] /= likelihood
             ahead[s] = 0.0
-        total += greatest + math.log(likelihood)
-        for i in range(states):
-            weight = filtered[t, i]
-            for s in range(states):
-                ahead[s] += weight * matrix[i, s]
+            room[s] = 0.0
+        total += math.log(likelihood)
+        for i in range(m):
+            for j in range(m):
+                weight = left[i, j]
+                for c in range(n):
+                    room[j * n + c] += weight * filtered[t, i * n + c]
+        for j in range(m):
+            for c in range(n):
+                weight = room[j * n + c]
+                for d in range(n):
+                    ahead[j * n + d] += weight * right[c, d]
     return total
 
 
 def backward(
-    emission: Array, transposed: Array, filtered: Array, counts: Array, later: Array
-) -> None:
+    emission: Array, left: Array, right: Array, filtered: Array, moved_left: Array,
+    moved_right: Array, later: Array, room: Array,
+) -> None:  # fmt: skip
     """Turn `filtered` into the law of the state given all bars, and add up moves.
 
-    emission: as `forward` leaves it; it is used up. counts [states, states] becomes, times the
-    transitions, the expected numbers of moves. later: [states], room.
+    emission: as `forward` leaves it; it is used up. right: transposed. moved_left [m, m] and
+    moved_right [n, n] become, times the transitions, the expected numbers of moves. later, room:
+    [states].
     """
     bars, states = emission.shape
-    for s in range(states):
-        later[s] = 1.0
+    m, n = left.shape[0], right.shape[0]
     for t in range(bars - 1, -1, -1):
+        for s in range(states):
+            later[s] = 1.0 if t == bars - 1 else 0.0
         if t < bars - 1:
             for s in range(states):
-                later[s] = 0.0
-            for j in range(states):
-                weight = emission[t + 1, j]
-                for s in range(states):
-                    later[s] += transposed[j, s] * weight
-            for i in range(states):
-                weight = filtered[t, i]
-                for s in range(states):
-                    counts[i, s] += weight * emission[t + 1, s]
+                room[s] = 0.0
+            for j in range(m):
+                for d in range(n):
+                    weight = emission[t + 1, j * n + d]
+                    for c in range(n):
+                        room[j * n + c] += weight * right[d, c]
+            for i in range(m):
+                for j in range(m):
+                    weight = left[i, j]
+                    met = 0.0
+                    for c in range(n):
+                        later[i * n + c] += weight * room[j * n + c]
+                        met += filtered[t, i * n + c] * room[j * n + c]
+                    moved_left[i, j] += met
+            for s in range(states):
+                room[s] = 0.0
+            for i in range(m):
+                for j in range(m):
+                    weight = left[i, j]
+                    for c in range(n):
+                        room[j * n + c] += weight * filtered[t, i * n + c]
+            for j in range(m):
+                for c in range(n):
+                    weight = room[j * n + c]
+                    for d in range(n):
+                        moved_right[c, d] += weight * emission[t + 1, j * n + d]
         for s in range(states):
             emission[t, s] *= later[s]
             filtered[t, s] *= later[s]

@@ -18,10 +18,12 @@ REGIME, COUPLING = 5.0, 300.0
 SLOW = (("volatilities", 200.0), ("volatility", 3000.0), ("volatility", 30.0))
 """Layers of volatility to try, and hours that their states last where fits begin. Two states
 each, so that all of them together make a chain of eight."""
-MOST_REGIMES, MOST_CORRELATIONS = 4, 3
+ROUGH = 0.5
+"""Gain in log-likelihood at which a fit that is only compared stops."""
+MOST_REGIMES, MOST_CORRELATIONS = 5, 3
 
 
-def choose(returns: Array, hours: float, regimes: int | None, tell: Tell) -> Fit:
+def choose(returns: Array, hours: float, regimes: int | None, tell: Tell, threads: int = 1) -> Fit:
     """The design of least BIC on the way from few states to many, fitted.
 
     returns: [bars, 2] log-returns. hours: a bar's length. regimes: how many, None for by BIC.
@@ -31,7 +33,7 @@ def choose(returns: Array, hours: float, regimes: int | None, tell: Tell) -> Fit
         return max(2.0, span / hours)
 
     def tried(design: Design, words: str, theta: Array | None = None) -> Fit:
-        made = fit(returns, design, theta)
+        made = fit(returns, design, theta, enough=ROUGH, threads=threads)
         tell(f"{words}: BIC {made.bic:,.0f}")
         return made
 
@@ -62,7 +64,8 @@ def choose(returns: Array, hours: float, regimes: int | None, tell: Tell) -> Fit
         if made.bic >= best.bic:
             break
         best = made
-    return best
+    tell("the last digits")
+    return fit(returns, best.design, best.theta, threads=threads)
 
 
 def _while_better(fits: Iterable[Fit], best: Fit) -> Fit:

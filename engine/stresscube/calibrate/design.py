@@ -22,12 +22,14 @@ DEVIATION_A, DEVIATION_B, CORRELATION, TAIL = range(4)
 @dataclass(frozen=True)
 class Layer:
     """One chain. kind: "regime", "volatility" (a multiplier of both legs), "volatilities" (one
-    for each leg) or "correlation". duration: mean bars in a state, where a fit begins.
+    for each leg) or "correlation". duration: mean bars in a state, where a fit begins. own: so many
+    regimes, the last, have a correlation of their own whatever the correlation chain says.
     """
 
     kind: str
     states: int
     duration: float
+    own: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,20 @@ class Design:
             column[list(numbers)] = on
             found.append((name, column))
 
+        first = self.layers[0]
+        chained = self.index[:, 0] < first.states - first.own
         for k, layer in enumerate(self.layers):
             for i in range(layer.states):
                 on = self.index[:, k] == i
                 if layer.kind == "correlation":
-                    add(f"{k}.rho{i}", on, CORRELATION)
+                    add(f"{k}.rho{i}", on & chained, CORRELATION)
                 elif layer.kind == "regime":
                     add(f"{k}.a{i}", on, DEVIATION_A)
                     add(f"{k}.b{i}", on, DEVIATION_B)
                     if self.tails:
                         add(f"{k}.nu{i}", on, TAIL)
+                    if i >= first.states - first.own:
+                        add(f"{k}.rho{i}", on, CORRELATION)
                 elif i > 0 and layer.kind == "volatility":
                     add(f"{k}.ab{i}", on, DEVIATION_A, DEVIATION_B)
                 elif i > 0:
@@ -106,11 +112,7 @@ class Design:
 
     def generator(self, theta: Array, chain: int) -> Array:
         """The chain's rate matrix per bar."""
-        size = self.sizes[chain]
-        made = np.zeros((size, size))
-        made[~np.eye(size, dtype=bool)] = np.exp(theta[self.rates[chain]])
-        np.fill_diagonal(made, -made.sum(axis=1))
-        return made
+        return generator(theta[self.rates[chain]], self.sizes[chain])
 
     def numbers(self, theta: Array) -> Array:
         """The states' numbers [states, 4]: deviations of a and b, correlation, nu."""
@@ -119,6 +121,14 @@ class Design:
         made[:, CORRELATION] = np.tanh(made[:, CORRELATION])
         made[:, TAIL] = 2.0 + np.exp(made[:, TAIL]) if self.tails else GAUSSIAN
         return made
+
+
+def generator(logs: Array, size: int) -> Array:
+    """The rate matrix of the logs of its rates, row by row."""
+    made = np.zeros((size, size))
+    made[~np.eye(size, dtype=bool)] = np.exp(logs)
+    np.fill_diagonal(made, -made.sum(axis=1))
+    return made
 
 
 def correlation_of(returns: Array) -> float:

@@ -20,6 +20,8 @@ SHORTEST = 1.0
 """Bars that a state lasts at least on average: what is shorter, bars cannot show."""
 ENOUGH = 0.02
 """Gain in log-likelihood below which an iteration is the last."""
+FIRST = 25
+"""Iterations in the units of the start; the rest are in those of where they led."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def start(returns: Array, design: Design) -> Array:
         for i in range(layer.states):
             values |= {f"{k}.nu{i}": math.log(4.0), f"{k}.rho{i}": centre * rho[i]}
             if layer.kind == "regime":
+                values[f"{k}.rho{i}"] = centre
                 values |= {f"{k}.{leg}{i}": sd[n] + spread[i] for n, leg in enumerate("ab")}
             else:
                 values |= {f"{k}.{leg}{i}": 0.45 * i for leg in ("a", "b", "ab")}
@@ -63,26 +66,37 @@ def start(returns: Array, design: Design) -> Array:
     return np.array([values[name] for name in design.names])
 
 
-def fit(returns: Array, design: Design, theta: Array | None = None, most: int = 200) -> Fit:
-    """The most likely parameters, from `theta` on; at most `most` iterations of L-BFGS-B."""
-    likelihood = Likelihood(returns, design)
-    scale = 1.0 / len(returns)
+def fit(
+    returns: Array, design: Design, theta: Array | None = None, most: int = 400,
+    enough: float = ENOUGH, threads: int = 1,
+) -> Fit:  # fmt: skip
+    """The most likely parameters, from `theta` on; at most `most` iterations of L-BFGS-B.
 
-    def loss(theta: Array) -> tuple[float, Array]:
-        value, gradient = likelihood.slope(theta)
-        return -value * scale, -gradient * scale
+    enough: gain in log-likelihood below which an iteration is the last. Parameters are climbed in
+    units of their standard errors, were the states seen: twice, as those change on the way.
+    """
+    likelihood = Likelihood(returns, design, threads=threads)
+    at = start(returns, design) if theta is None else theta
+    slowest = -math.log(4.0 * len(returns))
+    value = -math.inf
+    for iterations in (min(most, FIRST), max(1, most - FIRST)):
+        unit = 1.0 / np.sqrt(likelihood.information(at))
 
-    first = start(returns, design) if theta is None else theta
-    bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(design.columns)
-    bounds += [(-math.log(4.0 * len(returns)), -math.log(SHORTEST))] * (
-        len(first) - len(design.columns)
-    )
-    value = abs(likelihood.value(first))
-    found: Any = minimize(
-        loss, first, jac=True, method="L-BFGS-B", bounds=bounds,
-        options={"maxiter": most, "maxcor": 20, "ftol": ENOUGH / value, "gtol": 1e-8},
-    )  # fmt: skip
-    return Fit(design, np.asarray(found.x), -float(found.fun) / scale, len(returns))
+        def loss(scaled: Array, unit: Array = unit) -> tuple[float, Array]:
+            value, gradient = likelihood.slope(scaled * unit)
+            return -value, -gradient * unit
+
+        bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(design.columns)
+        bounds += [
+            (slowest / size, -math.log(SHORTEST) / size) for size in unit[len(design.columns) :]
+        ]
+        size = max(1.0, abs(likelihood.value(at)))
+        found: Any = minimize(
+            loss, at / unit, jac=True, method="L-BFGS-B", bounds=bounds,
+            options={"maxiter": iterations, "maxcor": 20, "ftol": enough / size, "gtol": 1e-6},
+        )  # fmt: skip
+        at, value = np.asarray(found.x) * unit, -float(found.fun)
+    return Fit(design, at, value, len(returns))
 
 
 def extended(before: Fit, layer: Layer) -> Array:
@@ -115,4 +129,21 @@ def divided(before: Fit) -> tuple[Design, Array]:
     for i in range(n):
         values[f"0.q{i}{n}"] = math.log(0.02) if i != wildest else math.log(0.1)
         values[f"0.q{n}{i}"] = math.log(0.02) if i != wildest else math.log(0.3)
+    return design, np.array([values[name] for name in design.names])
+
+
+def loosened(before: Fit) -> tuple[Design, Array]:
+    """A design with one more correlation, and where to begin: a short visit below the lowest."""
+    at = next(k for k, layer in enumerate(before.design.layers) if layer.kind == "correlation")
+    layers = list(before.design.layers)
+    n = layers[at].states
+    layers[at] = replace(layers[at], states=n + 1)
+    values = dict(zip(before.design.names, before.theta, strict=True))
+    lowest = min(range(n), key=lambda i: values[f"{at}.rho{i}"])
+    values[f"{at}.rho{n}"] = values[f"{at}.rho{lowest}"] - 0.3
+    for i in range(n):
+        near = i == lowest
+        values[f"{at}.q{i}{n}"] = math.log(0.01 if near else 0.0005)
+        values[f"{at}.q{n}{i}"] = math.log(0.02 if near else 0.002)
+    design = replace(before.design, layers=tuple(layers))
     return design, np.array([values[name] for name in design.names])

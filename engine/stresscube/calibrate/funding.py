@@ -1,8 +1,7 @@
-"""The premium index behind funding prints, seen through the exchange's clamp, by likelihood.
+"""The premium index behind funding prints, by likelihood.
 
-A print is max(min(I, P + c), P - c): above I it tells the premium, P = print + c, below I likewise
-P = print - c, and at I only that P lies between I - c and I + c. The states of a
-hidden chain hold mean and deviation of both legs' premiums, and how fast they forget.
+The states of a hidden chain hold mean and deviation of both legs' premiums, how fast they forget,
+and how their noise correlates. The gradient is Fisher's, as that of the prices is.
 """
 
 from __future__ import annotations
@@ -13,137 +12,167 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
 from scipy.optimize import minimize
-from scipy.special import log_ndtr, ndtr
 
-from stresscube.calibrate.design import stationary
+from stresscube.calibrate.design import generator, stationary
+from stresscube.calibrate.errors import inverted, of
+from stresscube.calibrate.likelihood import over_a_bar, rate_slopes
+from stresscube.calibrate.premiums import UNIT, Prints
 from stresscube_kernels.hidden import Workspace
 
 Array = NDArray[np.float64]
-UNIT = 1e-4
-"""Premiums are fitted in basis points."""
 MOST = 4
-STEP = 1e-5
+ONE = np.ones((1, 1))
+STEP = 1e-4
+ENOUGH = 0.3
+"""Gain in log-likelihood below which an iteration is the last."""
+EACH = 6
+"""Parameters of a state: means, log deviations of both legs, logit of what is kept, atanh rho."""
 
 
 @dataclass(frozen=True)
 class Premiums:
     """States in ascending order of leg a's mean. mean, std: [n, 2], per interval. half_life:
-    hours [n]. durations: hours [n]. next: [n, n]. bic: Schwarz's criterion.
+    hours [n]. rho: of the legs' noise [n]. durations: hours [n]. next: [n, n]. bic: Schwarz's
+    criterion. errors: standard errors of mean, std, half_life, rho and durations side by side
+    [n, 7], NaN where the prints say nothing.
     """
 
     mean: Array
     std: Array
     half_life: Array
+    rho: Array
     durations: Array
     next: Array
     bic: float
+    errors: Array
 
 
 def fit(
     prints: Array, interval: float, tell: Callable[[str], None], *, interest: float = 1e-4,
-    clamp: float = 5e-4,
+    clamp: float = 5e-4, most: int = MOST,
 ) -> Premiums:  # fmt: skip
-    """The premium index of prints [prints, 2], states by BIC. interest: per interval."""
-    best: Premiums | None = None
-    for states in range(2, MOST + 1):
-        made = _Clamped(prints, states, interest, clamp).fitted(interval)
-        tell(f"funding, {states} states: BIC {made.bic:,.0f}")
-        if best is not None and made.bic >= best.bic:
+    """The premium index of prints [prints, 2], states by BIC. interest: per interval, in hours."""
+    seen = Prints(prints, interest, clamp)
+    best: tuple[_Clamped, Array, float] | None = None
+    for states in range(1, most + 1):
+        model = _Clamped(seen, states)
+        theta, bic = model.fitted()
+        tell(f"funding, {states} states: BIC {bic:,.0f}")
+        if best is not None and bic >= best[2]:
             break
-        best = made
+        best = model, theta, bic
     assert best is not None
-    return best
+    return best[0].premiums(best[1], best[2], interval)
 
 
 class _Clamped:
-    """The likelihood of prints under one number of states."""
+    """The likelihood of prints under one number of states. theta: [EACH * n] numbers of the
+    states, a row a parameter, then log rates.
+    """
 
-    def __init__(self, prints: Array, states: int, interest: float, clamp: float) -> None:
+    def __init__(self, prints: Prints, states: int) -> None:
+        self._prints = prints
         self._states = states
-        self._low, self._high = (interest - clamp) / UNIT, (interest + clamp) / UNIT
-        self._at = np.abs(prints - interest) < 1e-8
-        above = np.where(prints > interest, clamp, -clamp)
-        self._premium = np.where(self._at, 0.0, (prints + above) / UNIT)
-        self._work = Workspace(len(prints), states)
+        self._work = Workspace(len(prints), (1, states))
 
-    def fitted(self, interval: float) -> Premiums:
-        """The most likely states."""
-        n = self._states
-        known = np.where(self._at, (self._low + self._high) / 2.0, self._premium)
+    def fitted(self) -> tuple[Array, float]:
+        """The most likely parameters, and BIC."""
+        n, prints = self._states, self._prints
+        known = np.where(prints.at, (prints.low + prints.high) / 2.0, prints.premium)
         centre = np.quantile(known, (np.arange(n) + 0.5) / n, axis=0)
-        first = np.concatenate([
-            centre.ravel(), np.log(np.full(2 * n, known.std() / n)), np.zeros(n),
-            np.full(n * (n - 1), math.log(1.0 / 30.0 / max(1, n - 1))),
+        at = np.concatenate([
+            centre.T.ravel(), np.full(2 * n, math.log(known.std() / n)), np.zeros(n),
+            np.full(n, 0.5), np.full(n * (n - 1), math.log(1.0 / 30.0 / max(1, n - 1))),
         ])  # fmt: skip
+        limits = [(-100.0, 100.0)] * (2 * n) + [(-4.0, 5.0)] * (2 * n) + [(-5.0, 6.0)] * n
+        limits += [(-2.5, 2.5)] * n + [(-9.0, 0.0)] * (n * (n - 1))
+        value = -math.inf
+        for iterations in (20, 150):
+            unit = self._units(at)
 
-        def loss(theta: Array) -> tuple[float, Array]:
-            value = self._value(theta)
-            slope = np.array([
-                (self._value(theta + step) - self._value(theta - step)) / (2 * STEP)
-                for step in STEP * np.eye(len(theta))
-            ])  # fmt: skip
-            return -value, -slope
+            def loss(scaled: Array, unit: Array = unit) -> tuple[float, Array]:
+                value, slope = self.slope(scaled * unit)
+                return -value, -slope * unit
 
-        bounds = [(None, None)] * (2 * n) + [(-4.0, 5.0)] * (2 * n) + [(-5.0, 5.0)] * n
-        bounds += [(-9.0, 0.0)] * (n * (n - 1))
-        found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds,
-                         options={"maxiter": 150, "ftol": 1e-7})  # fmt: skip
-        mean, std, phi, generator = self._split(np.asarray(found.x))
-        order = np.argsort(mean[:, 0])
-        generator = generator[np.ix_(order, order)]
-        rates = -np.diag(generator)
-        going = generator / rates[:, None]
+            found = minimize(
+                loss, at / unit, jac=True, method="L-BFGS-B",
+                bounds=[(low / u, high / u) for (low, high), u in zip(limits, unit, strict=True)],
+                options={"maxiter": iterations, "ftol": ENOUGH / 1e4, "gtol": 1e-6},
+            )  # fmt: skip
+            at, value = np.asarray(found.x) * unit, -float(found.fun)
+        return at, len(at) * math.log(len(prints)) - 2.0 * value
+
+    def slope(self, theta: Array) -> tuple[float, Array]:
+        """The log-likelihood and its gradient."""
+        n, cells = self._states, EACH * self._states
+        matrix = over_a_bar(generator(theta[cells:], n))
+        value = self._forward(theta, matrix)
+        moves = self._work.smooth(ONE, matrix)[1]
+        law = self._work.law
+        gradient = np.zeros_like(theta)
+        # a state's density knows its own numbers only, so that all states are moved at once
+        for row in range(EACH):
+            step = np.zeros_like(theta)
+            step[row * n : (row + 1) * n] = STEP
+            rise = self._densities(theta + step) - self._densities(theta - step)
+            gradient[row * n : (row + 1) * n] = (law * rise).sum(axis=0) / (2 * STEP)
+        gradient[cells:] = rate_slopes(theta[cells:], n, moves, law[0])
+        return value, gradient
+
+    def premiums(self, theta: Array, bic: float, interval: float) -> Premiums:
+        """In the words of scenarios, with standard errors."""
+        n = self._states
+
+        def table(at: Array) -> Array:
+            mean, std, kept, rho = self._split(at)
+            rates = -np.diag(generator(at[EACH * n :], n))
+            with np.errstate(divide="ignore"):
+                durations = interval / rates
+            lives = interval * math.log(0.5) / np.log(kept)
+            return np.column_stack([mean * UNIT, std * UNIT, lives, rho, durations])
+
+        order = np.argsort(theta[:n])
+        made = table(theta)[order]
+        errors = of(lambda at: table(at).ravel(), theta, self._covariance(theta))
+        going = generator(theta[EACH * n :], n)[np.ix_(order, order)]
         np.fill_diagonal(going, 0.0)
+        going /= np.maximum(going.sum(axis=1, keepdims=True), 1e-300)
         return Premiums(
-            mean[order] * UNIT, std[order] * UNIT,
-            interval * math.log(0.5) / np.log(phi[order]), interval / rates, going,
-            len(first) * math.log(len(self._at)) + 2.0 * float(found.fun),
+            made[:, :2], made[:, 2:4], made[:, 4], made[:, 5], made[:, 6], going, bic,
+            errors.reshape(n, -1)[order],
         )  # fmt: skip
 
+    def _forward(self, theta: Array, matrix: Array) -> float:
+        self._work.emission[:] = self._densities(theta)
+        return self._work.likelihood(ONE, matrix, stationary(matrix))
+
+    def _densities(self, theta: Array) -> Array:
+        return self._prints.log_density(*self._split(theta))
+
     def _split(self, theta: Array) -> tuple[Array, Array, Array, Array]:
-        """Means, deviations [n, 2], what is kept from print to print [n], and the generator."""
+        """Means, deviations [n, 2], what is kept from print to print [n], and correlation [n]."""
+        rows = theta[: EACH * self._states].reshape(EACH, self._states)
+        return rows[:2].T, np.exp(rows[2:4].T), 1.0 / (1.0 + np.exp(-rows[4])), np.tanh(rows[5])
+
+    def _units(self, theta: Array) -> Array:
+        """About the parameters' standard errors, were the states seen."""
         n = self._states
-        generator = np.zeros((n, n))
-        generator[~np.eye(n, dtype=bool)] = np.exp(theta[5 * n :])
-        np.fill_diagonal(generator, -generator.sum(axis=1))
-        kept = 1.0 / (1.0 + np.exp(-theta[4 * n : 5 * n]))
-        means, logs = theta[: 2 * n].reshape(n, 2), theta[2 * n : 4 * n].reshape(n, 2)
-        return means, np.exp(logs), kept, generator
+        matrix = over_a_bar(generator(theta[EACH * n :], n))
+        self._forward(theta, matrix)
+        moves = self._work.smooth(ONE, matrix)[1]
+        seen = self._work.law.sum(axis=0) + 2.0
+        std = self._split(theta)[1].T.ravel()
+        twice = np.concatenate([seen, seen])
+        leaving = moves[~np.eye(n, dtype=bool)] + 2.0
+        cells = [std / np.sqrt(0.3 * twice), 1.0 / np.sqrt(2.0 * twice)]
+        cells += [1.0 / np.sqrt(0.3 * seen), 1.0 / np.sqrt(seen), 1.0 / np.sqrt(leaving)]
+        return np.concatenate(cells)
 
-    def _value(self, theta: Array) -> float:
-        mean, std, kept, generator = self._split(theta)
-        matrix = np.clip(np.asarray(expm(generator)), 1e-300, None)
-        total = np.zeros_like(self._work.emission)
-        for leg in range(2):
-            total += self._log_density(leg, mean[:, leg], std[:, leg], kept)
-        self._work.emission[:] = np.maximum(total, -1e4)
-        return self._work.likelihood(matrix, stationary(matrix))
-
-    def _log_density(self, leg: int, mean: Array, std: Array, kept: Array) -> Array:
-        """Of every print given the one before, [prints, n].
-
-        After a print at the point mass the premium before is known by its first two moments
-        only: those of a normal cut to the mass's reach.
-        """
-        at = self._at[:, leg][:, None]
-        premium = self._premium[:, leg][:, None]
-        low, high = (self._low - mean) / std, (self._high - mean) / std
-        inside = np.maximum(ndtr(high) - ndtr(low), 1e-12)
-        bell_low, bell_high = (
-            np.exp(-0.5 * edge * edge) / math.sqrt(2 * math.pi) for edge in (low, high)
-        )
-        cut = (bell_low - bell_high) / inside
-        spread = np.clip(1.0 + (low * bell_low - high * bell_high) / inside - cut * cut, 1e-6, 1.0)
-        before = np.where(at, np.clip(cut, low, high), (premium - mean) / std)[:-1]
-        doubt = np.where(at, spread, 0.0)[:-1]
-        centre = np.vstack([np.zeros_like(mean), kept * before])
-        root = np.sqrt(1.0 - kept * kept + kept * kept * np.vstack([np.ones_like(mean), doubt]))
-        z_low, z_high = (low - centre) / root, (high - centre) / root
-        mass = np.log(np.maximum(ndtr(z_high) - ndtr(z_low), 1e-300))
-        far = np.minimum(log_ndtr(z_high), log_ndtr(-z_low))
-        mass = np.where(mass < -600.0, far, mass)
-        z = ((premium - mean) / std - centre) / root
-        density = -0.5 * z * z - np.log(root * std) - 0.5 * math.log(2 * math.pi)
-        return np.where(at, mass, density)
+    def _covariance(self, theta: Array) -> Array:
+        rows = [
+            (self.slope(theta + step)[1] - self.slope(theta - step)[1]) / 2e-3
+            for step in 1e-3 * np.eye(len(theta))
+        ]
+        information = -np.array(rows)
+        return inverted((information + information.T) / 2.0, 1e-6 * len(self._prints))

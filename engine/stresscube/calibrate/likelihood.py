@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from typing import Any
 
@@ -10,12 +11,15 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 from scipy.special import digamma, gammaln
 
-from stresscube.calibrate.design import TAIL, Design, stationary
+from stresscube.calibrate.design import TAIL, Design, generator, stationary
 from stresscube_kernels.hidden import Workspace
 
 Array = NDArray[np.float64]
 STEP = 1e-5
 """For differences of the chains' own, tiny functions."""
+ONE = np.ones((1, 1))
+EACH_BAR = np.array([1.2, 1.2, 1.0, 0.1])
+"""Information of a bar about its state's two log deviations, atanh rho and log(nu - 2)."""
 
 
 class Likelihood:
@@ -24,11 +28,15 @@ class Likelihood:
     theta: parameters in the order of `design.names`. Not for several threads at once.
     """
 
-    def __init__(self, returns: Array, design: Design, functions: Any = None) -> None:
+    def __init__(
+        self, returns: Array, design: Design, functions: Any = None, threads: int = 1
+    ) -> None:
         self.design = design
         self.bars = len(returns)
         self._returns = np.ascontiguousarray(returns - returns.mean(axis=0))
-        self._work = Workspace(self.bars, len(design.index), functions)
+        self._cut = halfway(design.sizes)
+        halves = math.prod(design.sizes[: self._cut]), math.prod(design.sizes[self._cut :])
+        self._work = Workspace(self.bars, halves, functions, threads)
 
     def value(self, theta: Array) -> float:
         """The log-likelihood."""
@@ -37,8 +45,8 @@ class Likelihood:
     def slope(self, theta: Array) -> tuple[float, Array]:
         """The log-likelihood and its gradient."""
         design = self.design
-        total, spread, matrices, joint = self._forward(theta)
-        moves = self._work.smooth(joint).reshape(*design.sizes, *design.sizes)
+        total, spread, halves = self._forward(theta)
+        moves = self._moves(halves)
         gradient = np.zeros(len(theta))
         by_state = self._work.student_slopes(self._returns, spread)
         nu = spread[:, 4]
@@ -47,35 +55,68 @@ class Likelihood:
         gradient[: len(design.columns)] = np.einsum("sk,ksp->p", by_state, design.matrix)
         first = self._work.law[0].reshape(design.sizes)
         chains = range(len(design.sizes))
-        for k in chains:
+        for k, (own, place) in enumerate(zip(moves, design.rates, strict=True)):
             others = tuple(c for c in chains if c != k)
-            beyond = (*others, *(len(chains) + c for c in others))
-            gradient[design.rates[k]] = _by_rates(
-                design, theta, k, moves.sum(axis=beyond), first.sum(axis=others), matrices[k]
-            )
+            law = first.sum(axis=others)
+            gradient[place] = rate_slopes(theta[place], design.sizes[k], own, law)
         return total, gradient
 
-    def _forward(self, theta: Array) -> tuple[float, Array, list[Array], Array]:
-        """Log-likelihood, the states' numbers for the kernels, transitions each and joint."""
+    def information(self, theta: Array) -> Array:
+        """About how much the bars say of every parameter: the information if states were seen.
+
+        Of tails a tenth of a bar each, and two bars more for all, so that none is nothing.
+        """
         design = self.design
-        matrices = [transitions(design, theta, k) for k in range(len(design.sizes))]
-        joint = _together(matrices)
-        start = _together([stationary(matrix) for matrix in matrices])
+        moves = self._moves(self._forward(theta)[2])
+        seen = self._work.law.sum(axis=0)
+        densities = np.einsum("k,s,ksp->p", EACH_BAR, seen, design.matrix**2)
+        rates = [own[~np.eye(len(own), dtype=bool)] for own in moves]
+        return np.concatenate([densities, *rates]) + 2.0
+
+    def _forward(self, theta: Array) -> tuple[float, Array, tuple[Array, Array]]:
+        """Log-likelihood, the states' numbers for the kernels, transitions of both halves."""
+        design = self.design
+        matrices = [over_a_bar(design.generator(theta, k)) for k in range(len(design.sizes))]
+        halves = _together(matrices[: self._cut]), _together(matrices[self._cut :])
+        start = _together([stationary(matrix)[None] for matrix in matrices])[0]
         spread = _spread(design.numbers(theta))
         self._work.student(self._returns, spread)
-        return self._work.likelihood(joint, start), spread, matrices, joint
+        return self._work.likelihood(*halves, start), spread, halves
+
+    def _moves(self, halves: tuple[Array, Array]) -> list[Array]:
+        """Every chain's expected moves [from, to]; the law becomes that given all bars."""
+        found: list[Array] = []
+        sizes = self.design.sizes
+        parts = (sizes[: self._cut], sizes[self._cut :])
+        for own, moved in zip(parts, self._work.smooth(*halves), strict=True):
+            table = moved.reshape(*own, *own)
+            for k in range(len(own)):
+                others = tuple(c for c in range(2 * len(own)) if c % len(own) != k)
+                found.append(table.sum(axis=others))
+        return found
+
+
+def halfway(sizes: tuple[int, ...]) -> int:
+    """Where to cut a row of chains in two: at the least work, of which the left's short loops are
+    the dearer half.
+    """
+
+    def work(cut: int) -> float:
+        return math.prod(sizes[:cut]) + 0.5 * math.prod(sizes[cut:])
+
+    return min(range(1, len(sizes)), key=work, default=1)
 
 
 def _together(parts: list[Array]) -> Array:
-    """The Kronecker product of several."""
-    return reduce(lambda left, right: np.asarray(np.kron(left, right), np.float64), parts)
+    """The Kronecker product of several laws, or of several matrices."""
+    return reduce(lambda left, right: np.asarray(np.kron(left, right), np.float64), parts, ONE)
 
 
-def transitions(design: Design, theta: Array, chain: int) -> Array:
+def over_a_bar(generator: Array) -> Array:
     """Probabilities of each state a bar later."""
-    if design.sizes[chain] == 1:
+    if len(generator) == 1:
         return np.ones((1, 1))
-    return np.clip(np.asarray(expm(design.generator(theta, chain))), 1e-300, None)
+    return np.clip(np.asarray(expm(generator)), 1e-300, None)
 
 
 def _spread(numbers: Array) -> Array:
@@ -90,22 +131,16 @@ def _spread(numbers: Array) -> Array:
     return np.ascontiguousarray(np.stack([1 / a, 1 / b, rho, inverse, nu, constant], axis=1))
 
 
-def _by_rates(
-    design: Design, theta: Array, chain: int, moves: Array, first: Array, here: Array
-) -> Array:
-    """Slope of the expected log-probability of a chain's moves and first state."""
-    if design.sizes[chain] == 1:
-        return np.zeros(0)
+def rate_slopes(logs: Array, size: int, moves: Array, first: Array) -> Array:
+    """Slope, by a chain's log rates, of the expected log-probability of its moves and first state.
 
-    def expected(moved: Array) -> float:
-        matrix = transitions(design, moved, chain)
+    moves: expected [from, to]; first: the law of the first bar's state.
+    """
+
+    def expected(at: Array) -> float:
+        matrix = over_a_bar(generator(at, size))
         return float((moves * np.log(matrix)).sum() + first @ np.log(stationary(matrix)))
 
-    place = design.rates[chain]
-    found = np.zeros(place.stop - place.start)
-    for k in range(len(found)):
-        moved = np.array([theta, theta])
-        moved[0, place.start + k] += STEP
-        moved[1, place.start + k] -= STEP
-        found[k] = (expected(moved[0]) - expected(moved[1])) / (2 * STEP)
-    return found
+    steps = STEP * np.eye(len(logs))
+    rises = [expected(logs + step) - expected(logs - step) for step in steps]
+    return np.array(rises) / (2 * STEP)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stresscube.calibrate.basis import Component
 from stresscube.calibrate.design import Design, stationary
 
 Array = NDArray[np.float64]
@@ -30,12 +31,14 @@ class Chain:
 @dataclass(frozen=True)
 class Parts:
     """regimes: numbers are volatility a, b (a year) and degrees of freedom. volatility: numbers
-    are multipliers a, b whose mean squares are 1. correlation: numbers are rho.
+    are multipliers a, b whose mean squares are 1. correlation: numbers are rho. mispricing: what
+    reverts of leg b's price, nothing where the legs are not cointegrated.
     """
 
     regimes: Chain
     volatility: Chain | None
     correlation: Chain
+    mispricing: tuple[Component, ...] = ()
 
 
 def parts(design: Design, theta: Array, hours: float) -> Parts:
@@ -72,6 +75,18 @@ def parts(design: Design, theta: Array, hours: float) -> Parts:
         _chain("slow", generators, multipliers, hours) if slow else None,
         _chain("coupling", design.generator(theta, at), rho, hours),
     )
+
+
+def tied(found: Parts, slope: float, mispricing: tuple[Component, ...]) -> Parts:
+    """The market of cointegrated legs: what lasts of leg b's moves is slope times leg a's."""
+    regimes = found.regimes.numbers.copy()
+    regimes[:, 1] = abs(slope) * regimes[:, 0]
+    slow = found.volatility
+    if slow is not None:
+        slow = replace(slow, numbers=np.repeat(slow.numbers[:, :1], 2, axis=1))
+    one = Chain(("coupling-1",), np.full(1, np.inf), np.zeros((1, 1)), np.full((1, 1), 1.0))
+    one.numbers[:] = np.sign(slope)
+    return Parts(replace(found.regimes, numbers=regimes), slow, one, mispricing)
 
 
 def layers(design: Design, theta: Array, hours: float) -> list[tuple[str, Array]]:

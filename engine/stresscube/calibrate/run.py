@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.calibrate import errors, funding, parts
+from stresscube.calibrate import basis, errors, funding, parts
 from stresscube.calibrate.choose import choose
 from stresscube.calibrate.design import correlation_of
 from stresscube.calibrate.fit import Fit
@@ -17,7 +18,9 @@ from stresscube.errors import StresscubeError
 from stresscube.history import History
 
 Array = NDArray[np.float64]
+Tell = Callable[[str], None]
 LEAST_BARS = 1000
+INTEREST, EIGHT_HOURS = 1e-4, 8.0
 
 
 @dataclass(frozen=True)
@@ -30,44 +33,66 @@ class Calibration:
 
 
 def calibrate(
-    history: History, *, name: str, regimes: int | None, prints: Array | None, interval: float,
-    venues: tuple[str, str] | None, threads: int, tell: Callable[[str], None],
+    history: History, *, name: str, regimes: int | None, prints: tuple[Array, float] | None,
+    venues: tuple[str, str] | None, threads: int, tell: Tell,
 ) -> Calibration:  # fmt: skip
     """Fit a market to a history.
 
-    regimes: how many, None for by BIC. prints: funding [prints, 2], `interval` hours apart.
+    regimes: how many, None for by BIC. prints: funding [prints, 2] and the hours between.
     venues: text of [[venues]] tables and the name of one. Raises StresscubeError for a history
     too short, or legs that never part.
     """
     returns = np.diff(np.log(history.close), axis=0)
     _check(returns)
     hours = history.step_hours
-    found = choose(returns, hours, regimes, tell)
-    tell("standard errors")
-    spread = errors.covariance(returns, found, threads)
-    made = parts.parts(found.design, found.theta, hours)
+    with ThreadPoolExecutor(1) as beside:
+        paid = None if prints is None else beside.submit(_funding, *prints, tell)
+        found = choose(returns, hours, regimes, tell, threads)
+        tell("standard errors")
+        spread = errors.covariance(returns, found, threads)
+        premiums = None if paid is None else paid.result()
+    tested = basis.test(history.close, hours)
+    tell(tested.words)
+    mispricing = ()
+    if tested.reverts:
+        mispricing = basis.components(basis.residual(history.close, tested.slope), hours)
+
+    def market(theta: Array) -> parts.Parts:
+        made = parts.parts(found.design, theta, hours)
+        return parts.tied(made, tested.slope, mispricing) if tested.reverts else made
 
     def numbers(theta: Array) -> Array:
-        return parts.flat(parts.parts(found.design, theta, hours))
+        return parts.flat(market(theta))
 
-    premiums = None
-    if prints is not None:
-        premiums = funding.fit(prints, interval, tell)
-    source = Source(
+    made = market(found.theta)
+    nothing = "" if tested.reverts else ": no mispricing"
+    remarks = [
+        f"BIC {found.bic:,.1f}, log-likelihood {found.log_likelihood:,.1f}",
+        f"{tested.words}{nothing}",
+    ]
+    text, venue = venues or (None, "X")
+    split = _split(errors.of(numbers, found.theta, spread), made)
+    interval = EIGHT_HOURS if prints is None else prints[1]
+    return Calibration(found, made, scenario(
+        name, source(history), made, split, premiums, remarks, text, venue, interval
+    ))  # fmt: skip
+
+
+def source(history: History) -> Source:
+    """Where a calibration on a history comes from."""
+    return Source(
         history.assets,
         history.sources,
         (_day(history.period[0]), _day(history.period[1])),
         len(history),
-        hours,
+        history.step_hours,
         history.hash,
         history.notes,
     )
-    remarks = [f"BIC {found.bic:,.1f}, log-likelihood {found.log_likelihood:,.1f}"]
-    text, venue = venues or (None, "X")
-    split = _split(errors.of(numbers, found.theta, spread), made)
-    return Calibration(
-        found, made, scenario(name, source, made, split, premiums, remarks, text, venue)
-    )
+
+
+def _funding(prints: Array, interval: float, tell: Tell) -> funding.Premiums:
+    return funding.fit(prints, interval, tell, interest=INTEREST * interval / EIGHT_HOURS)
 
 
 def _check(returns: Array) -> None:
@@ -78,7 +103,7 @@ def _check(returns: Array) -> None:
     deviations = returns.std(axis=0)
     if (deviations == 0.0).any():
         raise StresscubeError("data: a leg's price never moves")
-    if abs(correlation_of(returns)) > 0.9999:
+    if abs(correlation_of(returns)) > 0.9999999:
         raise StresscubeError("data: the legs never part; is it the same series twice?")
 
 

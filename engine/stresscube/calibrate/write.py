@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stresscube.calibrate.basis import Component
 from stresscube.calibrate.funding import Premiums
 from stresscube.calibrate.parts import Chain, Parts
 
@@ -62,10 +63,11 @@ class Errors:
 
 def scenario(
     name: str, source: Source, parts: Parts, errors: Errors, premiums: Premiums | None,
-    remarks: Sequence[str], venues: str | None = None, venue: str = "X",
+    remarks: Sequence[str], venues: str | None = None, venue: str = "X", interval: float = 8.0,
 ) -> str:  # fmt: skip
     """The text of a scenario file that `stresscube run` takes."""
-    blocks = [_head(name, source, remarks), _regimes(parts.regimes, errors.regimes)]
+    blocks = [_head(name, source, remarks, interval)]
+    blocks.append(_regimes(parts.regimes, errors.regimes, _mispricing(parts.mispricing)))
     if parts.volatility is not None and errors.volatility is not None:
         blocks.append(_volatility(parts.volatility, errors.volatility))
     blocks.append(_correlation(parts.correlation, errors.correlation))
@@ -75,7 +77,7 @@ def scenario(
     return "\n".join(blocks)
 
 
-def _head(name: str, source: Source, remarks: Sequence[str]) -> str:
+def _head(name: str, source: Source, remarks: Sequence[str], interval: float) -> str:
     told = [
         f"{source.bars:,} bars of {source.hours:g} h, {source.period[0]} to {source.period[1]} UTC",
         f"from {', '.join(source.files)}",
@@ -100,10 +102,26 @@ seed = 1
 
 [market]
 assets = ["{first}", "{second}"]
+tail_interval = "{duration(source.hours)}"
+funding_interval = "{duration(interval)}"
 """
 
 
-def _regimes(chain: Chain, errors: tuple[Array, Array]) -> str:
+def _mispricing(found: Sequence[Component]) -> list[str]:
+    """The line of a regime, and the errors above it."""
+    if not found:
+        return []
+    told = "; ".join(f"half_life {_pm(c.errors[0], 'h')}, std {_pm(c.errors[1])}" for c in found)
+    parts = [
+        f'{{ half_life = "{duration(c.half_life)}", std = {c.std:.4g}'
+        + (f", spike_intensity = {c.spikes:.4g}, spike_std = {c.spike_std:.4g}" if c.spikes else "")
+        + " }"
+        for c in found
+    ]
+    return [f"# mispricing: {told}", f"mispricing = [{', '.join(parts)}]"]
+
+
+def _regimes(chain: Chain, errors: tuple[Array, Array], mispricing: Sequence[str]) -> str:
     made: list[str] = ["# Regimes of volatility, per square root of a year."]
     for k, (a, b, dof) in enumerate(chain.numbers):
         lines = [
@@ -113,6 +131,7 @@ def _regimes(chain: Chain, errors: tuple[Array, Array]) -> str:
         ]
         if math.isfinite(dof):
             lines.append(f"tail_dof = {dof:.4g}  # {_pm(errors[1][k, 2])}")
+        lines += mispricing
         made.append("\n".join(lines))
     return "\n\n".join(made) + "\n"
 
@@ -147,11 +166,15 @@ def _funding(found: Premiums) -> str:
     made = ["# Premium indices, from the prints through the exchange's clamp."]
     for k in range(len(names)):
         mean, std = (", ".join(f"{v:.4g}" for v in pair[k]) for pair in (found.mean, found.std))
+        error = [_pm(value) for value in found.errors[k, :6]]
+        error[4] += " h"
+        told = ", ".join(error)
         lines = [
             "[[market.funding_regimes]]",
-            *_state(chain, k, None),
+            *_state(chain, k, found.errors[:, 6]),
+            f"# mean, std, half_life and correlation: {told}",
             f"funding = {{ mean = [{mean}], std = [{std}], "
-            f'half_life = "{duration(found.half_life[k])}" }}',
+            f'half_life = "{duration(found.half_life[k])}", correlation = {found.rho[k]:.4g} }}',
         ]
         made.append("\n".join(lines))
     return "\n\n".join(made) + "\n"

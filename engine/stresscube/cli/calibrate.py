@@ -11,12 +11,20 @@ from rich.markup import escape
 
 from stresscube.calibrate.parts import Parts
 from stresscube.calibrate.run import calibrate as fit_market
+from stresscube.calibrate.write import POLICY
 from stresscube.cli.console import console
 from stresscube.errors import StresscubeError
 from stresscube.realism.recorded import Wanted, prints, read
 from stresscube.runner import usable_cores
+from stresscube.scenario import loads
 
-FUNDING_HOURS = 8.0
+LEAST = """\
+name = "least"
+simulation = { paths = 1, horizon = "1d", step = "1h", seed = 1 }
+market.assets = ["A", "B"]
+market.regimes = [{ name = "all", volatility = [1, 1], correlation = 0 }]
+"""
+"""With which a file of venues is a scenario that can be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,6 @@ def calibrate(options: CalibrateOptions) -> None:
         name=options.out.stem,
         regimes=regimes,
         prints=prints(history, paid) if paid is not None else None,
-        interval=FUNDING_HOURS,
         venues=venues,
         threads=options.threads or usable_cores(),
         tell=tell,
@@ -82,6 +89,9 @@ def _venues(path: Path) -> tuple[str, str]:
         tables = tomllib.loads(text)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StresscubeError(f"--venues {path}: {error}") from None
-    if set(tables) != {"venues"} or not tables["venues"]:
+    found = tables.get("venues")
+    if set(tables) != {"venues"} or not isinstance(found, list) or not found:
         raise StresscubeError(f"--venues {path}: must hold [[venues]] tables and nothing else")
-    return text, str(tables["venues"][0].get("name", "X"))
+    name = str(tables["venues"][0].get("name", "X"))
+    loads(f"{LEAST}{text}\n{POLICY.format(venue=name)}", f"--venues {path}")
+    return text, name

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from stresscube.calibrate.write import duration
 from stresscube.cli.console import console
 from stresscube.cli.scenario import load_scenario
 from stresscube.realism.compare import Fact, compare, verdict
@@ -39,6 +40,9 @@ def realism(options: RealismOptions) -> None:
     scenario = load_scenario(options.scenario, None, None, options.settings)
     assets = scenario.market.assets
     history, notes = recorded(options.data, assets, options.wanted, scenario.market)
+    if not any(setting.startswith("simulation.step") for setting in options.settings):
+        bar = f"simulation.step={duration(history.step)}"
+        scenario = load_scenario(options.scenario, None, None, (*options.settings, bar))
     told = console(stderr=True)
 
     def tell(done: int, all_: int) -> None:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stresscube import history
 from stresscube.errors import StresscubeError
 from stresscube.history import History
+from stresscube.history.align import part
 from stresscube.history.funding import on_bars
 from stresscube.realism.facts import Series
 from stresscube.scenario.schema import Market
 
+Array = NDArray[np.float64]
 EIGHT_HOURS = 8.0
+FEWEST_PRINTS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +41,23 @@ def read(data: Sequence[Path], wanted: Wanted) -> History:
 
 def within(found: History, wanted: Wanted) -> History:
     """The bars of a period. Raises StresscubeError if they are too few to compare."""
-    keep = np.ones(len(found), bool)
-    if wanted.since is not None:
-        keep &= found.times >= _moment(wanted.since, "--since")
-    if wanted.until is not None:
-        keep &= found.times < _moment(wanted.until, "--until")
-    if keep.sum() < 100:
-        raise StresscubeError(
-            f"data: {int(keep.sum())} bars in the period wanted, and 100 are the least; the data "
-            f"go from {found.times[0]} to {found.times[-1]}"
-        )
-    from dataclasses import replace
-
-    parts = {
-        name: None if getattr(found, name) is None else getattr(found, name)[keep]
-        for name in ("open", "high", "low", "volume")
-    }
-    filled = found.filled[keep] if len(found.filled) == len(keep) else found.filled
-    return replace(found, times=found.times[keep], close=found.close[keep], filled=filled, **parts)
+    since = wanted.since and _moment(wanted.since, "--since")
+    until = wanted.until and _moment(wanted.until, "--until")
+    if since is None and until is None:
+        return found
+    return part(found, since, until)
 
 
-def prints(found: History, path: Path) -> np.ndarray:
-    """Funding of both legs [prints, 2] where it was paid."""
+def prints(found: History, path: Path) -> tuple[Array, float]:
+    """Funding of both legs [prints, 2] where it was paid, and the hours between prints."""
     rates, due = on_bars(history.read_funding(path), found)
-    return rates[due]
+    if due.sum() < FEWEST_PRINTS:
+        raise StresscubeError(
+            f"--funding {path}: {int(due.sum())} prints of both legs in the period of the bars, "
+            f"and {FEWEST_PRINTS} are the least"
+        )
+    apart = np.diff(np.flatnonzero(due))
+    return rates[due], float(np.median(apart)) * found.step_hours
 
 
 def recorded(
@@ -68,7 +65,7 @@ def recorded(
 ) -> tuple[Series, tuple[str, ...]]:
     """The series that a scenario's market is compared with, and what was odd in the files."""
     found = read(data, wanted)
-    funding = prints(found, wanted.funding) if wanted.funding is not None else None
+    funding = prints(found, wanted.funding)[0] if wanted.funding is not None else None
     series = Series(
         returns=np.diff(np.log(found.close), axis=0),
         step=found.step_hours,
@@ -79,10 +76,11 @@ def recorded(
     return series, found.notes
 
 
-def _moment(text: str, option: str) -> np.datetime64:
+def _moment(text: str, option: str) -> str:
     try:
-        return np.datetime64(text, "ns")
+        np.datetime64(text, "ns")
     except ValueError:
         raise StresscubeError(
             f"{option} {text}: must be a day or time in UTC, such as 2025-01-01"
         ) from None
+    return text
