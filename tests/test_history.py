@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -375,3 +376,62 @@ def test_the_recorded_data_are_read(market_data: Path) -> None:
     assert 1e-4 < spread.std() < 5e-4
     funding = history.read_funding(market_data / "binance_funding_8h_2021_2025_MIT.parquet")
     assert np.mean(funding.of("BTC").rates == 1e-4) > 0.3  # the clamp's point mass
+
+
+def hours(*rows: str) -> str:
+    return HEAD + "".join(f"{row}\n" for row in rows)
+
+
+DAYS = [f"2025-01-0{d}T00:00Z,{100 + d},{50 - d}" for d in range(1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (hours(*DAYS[:3], "2025-01-04T00:00,100,50"), "has times with a zone and times without "
+         'one (row 4, "2025-01-04T00:00"); write all of them alike'),
+        (hours(*(row.rsplit(",", 1)[0] + "," for row in DAYS)), "ETH has no close at all"),
+        (hours(*DAYS[:2], "2025-01-03T00:00Z,-5,49", *DAYS[3:]), "BTC closes at -5 at 2025-01-03"),
+        (hours(*DAYS[:2], "2025-01-03T00:00Z,inf,49", *DAYS[3:5]), ""),
+        (b"\x1f\x8b\x08\x00broken", "is a damaged gzip"),
+        (b"PK\x03\x04broken", "is a damaged zip"),
+    ],
+)  # fmt: skip
+def test_more_nonsense(text: str | bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if not words:  # an infinite close is left out like an empty one, and that is said
+        assert "BTC: 1 bar without a close left out" in history.read(path).notes
+        return
+    with pytest.raises(HistoryError) as caught:
+        history.read(path)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unsorted_rows_and_empty_cells_are_mended_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [*DAYS[:3], "2025-01-04T00:00Z,,46", *DAYS[4:]]
+    path.write_text(hours(rows[2], rows[0], rows[1], *rows[3:]))
+    found = history.read(path)
+    assert np.array_equal(found.close[:, 0], [101, 102, 103, 103, 105, 106, 107])
+    assert "BTC: not in order of time, sorted" in found.notes
+    assert "BTC: 1 bar without a close left out" in found.notes
+    assert any(note.startswith("BTC: 1 bar missing in 1 gap") for note in found.notes)
+
+
+def test_bars_that_do_not_meet_are_refused(tmp_path: Path) -> None:
+    def later(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(timestamp=table["timestamp"] + 60_000)
+
+    with pytest.raises(HistoryError, match=r"bars of ETH open .* apart from those of BTC; shift"):
+        history.read(two_files(tmp_path, later))
+
+
+def test_a_zip_of_several_files_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", "1")
+        archive.writestr("b.csv", "1")
+    with pytest.raises(HistoryError, match="holds 2 files; unpack it and name them"):
+        history.read(path)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def _frame(source: str, data: bytes) -> Any:
     if data[:4] == b"PK\x03\x04":
         return _csv(source, _unzipped(source, data))
     if data[:2] == b"\x1f\x8b":
-        return _csv(source, gzip.decompress(data))
+        return _csv(source, _gunzipped(source, data))
     if not name.endswith(ENDINGS):
         kinds = "Parquet, Feather, CSV, or a CSV packed by gzip or zip"
         raise HistoryError(source, f"is of no kind that is read here; take {kinds}")
@@ -140,6 +141,13 @@ def _arrow(source: str, reader: Any, data: bytes) -> Any:
         raise HistoryError(source, f"is damaged or no such file: {reason}") from None
 
 
+def _gunzipped(source: str, data: bytes) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise HistoryError(source, f"is a damaged gzip: {error}") from None
+
+
 def _unzipped(source: str, data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -147,7 +155,7 @@ def _unzipped(source: str, data: bytes) -> bytes:
             if len(names) != 1:
                 raise HistoryError(source, f"holds {len(names)} files; unpack it and name them")
             return archive.read(names[0])
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise HistoryError(source, f"is a damaged zip: {error}") from None
 
 

@@ -73,8 +73,16 @@ def _text(values: NDArray[Any], source: str, name: str) -> tuple[Times, list[str
     for form in FORMATS:
         found = pd.to_datetime(texts, utc=True, format=form, errors="coerce")
         if not found.isna().any():
-            stated = _OFFSET.search(str(texts.iloc[0])) is not None
-            offsets = set(texts.str.extract(_OFFSET.pattern, expand=False).dropna().unique())
+            words = texts.str.extract(_OFFSET.pattern, expand=False)
+            zoned = words.notna().to_numpy()
+            if zoned.any() and not zoned.all():
+                at = int(np.argmin(zoned))
+                raise HistoryError(
+                    source,
+                    f'column "{name}" has times with a zone and times without one (row {at + 1}, '
+                    f"{_shown(values[at])}); write all of them alike",
+                )
+            stated, offsets = bool(zoned.any()), set(words.dropna().unique())
             foreign = offsets - {"Z", "UTC", "GMT", "+00:00", "+0000"}
             zone = ", ".join(sorted(foreign)) or "UTC"
             made = found.dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
