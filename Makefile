@@ -1,7 +1,7 @@
 # Needs python3 (3.11 to 3.13), pip and make. Every target makes its own environment in .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts unit bench readme constraints clean
+.PHONY: help demo test lint types contracts unit soak bench readme constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,6 +35,9 @@ contracts: $(STAMPS)/dev
 unit: $(STAMPS)/dev
 	$(BIN)/pytest -n logical
 
+soak: $(STAMPS)/soak  ## the long tests of faults: hundreds of kills, an S3 server that is not a mock
+	STRESSCUBE_REQUIRE=seaweedfs $(BIN)/pytest -n logical -m soak
+
 bench: $(STAMPS)/bench  ## backends side by side: policy-steps a second, as JSON lines
 	$(BIN)/python -m benchmarks
 
@@ -53,8 +56,9 @@ clean:  ## remove the environment, caches and runs
 # An environment for each purpose: one stamp a set of extras, remade when what it installs changes.
 $(STAMPS)/run: extras :=
 $(STAMPS)/dev: extras := [dev]
+$(STAMPS)/soak: extras := [soak]
 $(STAMPS)/bench: extras := [bench]
-$(STAMPS)/run $(STAMPS)/dev $(STAMPS)/bench: pyproject.toml $(wildcard constraints/*.txt) | $(BIN)/python
+$(STAMPS)/run $(STAMPS)/dev $(STAMPS)/soak $(STAMPS)/bench: pyproject.toml $(wildcard constraints/*.txt) | $(BIN)/python
 	@version=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	echo "installing stresscube$(extras) for Python $$version into $(VENV)"; \
 	$(BIN)/python -m pip install --quiet -c constraints/py$$version.txt -e '.$(extras)'

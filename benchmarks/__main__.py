@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import cold, end_to_end, feature_sets, linearity, quickstart, record, side_by_side
+from . import cold, end_to_end, faults, feature_sets, linearity, quickstart, record, side_by_side
 
-EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart", "cold", "features")
+EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart", "cold", "features", "faults")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -44,6 +44,8 @@ def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[
         return linearity.measure(**size | {"paths": asked.linear_paths}, count=count)
     if what == "features":
         return list(feature_sets.measure(**size, count=count, before=asked.before))
+    if what == "faults":
+        return [faults.measure(count=count, paths=asked.run_paths)]
     if what == "cold":
         return cold.measure(count=min(count, 3))
     return [quickstart.measure(count=count)]

@@ -35,7 +35,7 @@ def measure(*, policies: int, paths: int, steps: int, count: int, run_paths: int
         blocks: list[float] = []
 
         def whole() -> None:
-            out = sc.run(scenario, f"{folder}/{len(blocks)}.run")
+            out = sc.run(scenario, Path(folder) / f"{len(blocks)}.run")
             blocks.append(inside(out))
 
         found = rounds([kernel.measure, seconds(whole)], count)

@@ -5,6 +5,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     demo      the table of `stresscube show RUN --top 5`, only with --demo RUN (`make readme`)
     speed     the last line of each backend in benchmarks/results/*.jsonl
     sass      what the compiler makes of the CUDA kernels (results/sass.jsonl, float32)
+    faults    what it costs that a run cannot be lost
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
 
 A line of those files is an object with, at least, `benchmark` ("backends"), `backend`,
@@ -102,6 +103,24 @@ def features(results: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
+def faults(results: Path = RESULTS) -> str:
+    """Return in a sentence what it costs that a run cannot be lost, as measured last."""
+    found = [line for line in read(results) if line["benchmark"] == "faults"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks faults`.\n"
+    last = found[-1]
+    clock, processors = (
+        f"{last[name]:.1%} ({' to '.join(f'{it:.1%}' for it in last[f'{name}_quartiles'])})"
+        for name in ("overhead", "processor_overhead")
+    )
+    return (
+        f"{clock} of the time of a run of {last['blocks']} blocks of "
+        f"{significant(last['seconds_of_a_block'])} s, and {processors} of its processor time: "
+        f"medians and quartiles of {last['rounds']} pairs, on {last['machine']}, shared with other "
+        f"programs (load {last['load']:.1f} when it began).\n"
+    )
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """Return every line of the folder's JSON-lines files, oldest first within a file."""
     files = sorted(folder.glob("*.jsonl"))
@@ -135,7 +154,9 @@ def main() -> int:
     parser.add_argument("--demo", type=Path, metavar="RUN", help="run folder of `make demo`")
     parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
     options = parser.parse_args()
-    figures: dict[str, Figure] = {"speed": speed, "sass": sass, "features": features}
+    figures: dict[str, Figure] = {
+        "speed": speed, "sass": sass, "features": features, "faults": faults,
+    }  # fmt: skip
     if options.demo:
         figures["demo"] = lambda: demo(options.demo)
     stale = 0

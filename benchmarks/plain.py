@@ -10,7 +10,7 @@ from stresscube_kernels.spec import Job, MarketSpec, PolicySpec, VenueSpec
 
 def plain(job: Job) -> Job:
     """The job without tails, jumps, mispricing, funding, shocks, sides, bias, isolated margin."""
-    return Job(_market(job.market), tuple(map(_policy, job.policies)), job.simulation)
+    return Job(_market(job.simulated), tuple(map(_policy, job.policies)), job.simulation)
 
 
 def _market(market: MarketSpec) -> MarketSpec:

@@ -10,15 +10,26 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Generator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    import buckets
+
 # Set before anything imports pyplot: no test may need a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
+# A script that starts tests with `&` has SIGINT ignored, for them and for whatever they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
+MEMORY = Path("/dev/shm")
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -39,6 +50,14 @@ def _nvrtc() -> bool:
         return False
 
 
+def _tmpfs() -> bool:
+    command = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return (
+        bool(shutil.which("unshare"))
+        and not subprocess.run(command, capture_output=True, check=False).returncode
+    )
+
+
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "compiler": (lambda: any(map(shutil.which, ("c++", "g++", "clang++"))), "a C++ compiler"),
     "data": (DATA.is_dir, "the recorded market data"),
@@ -46,10 +65,16 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "jax": (lambda: importlib.util.find_spec("jax") is not None, "jax"),
     "nvcc": (lambda: shutil.which("nvcc") is not None, "the CUDA toolkit's nvcc"),
     "nvrtc": (_nvrtc, "NVIDIA's run-time compiler and disassembler, as packages"),
+    "tmpfs": (_tmpfs, "the right to mount a small disk in a namespace of its own"),
     "sanitizer": (
         lambda: shutil.which("compute-sanitizer") is not None,
         "the CUDA toolkit's compute-sanitizer",
     ),
+    "seaweedfs": (
+        (Path(sys.executable).parent / "weed").exists,
+        "the SeaweedFS server, as a package",
+    ),
+    "pyarrow": (lambda: importlib.util.find_spec("pyarrow") is not None, "pyarrow"),
     "vectorbt": (lambda: importlib.util.find_spec("vectorbt") is not None, "vectorbt"),
 }
 
@@ -115,3 +140,48 @@ def market_data() -> Path:
     if not DATA.is_dir():
         pytest.skip("needs data: the recorded market data")
     return DATA
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Generator[Path]:
+    """Give a folder in memory, where there is one: for runs by the hundred, of small files.
+
+    What a disk would add is the time to write and to remove them.
+    """
+    if not os.access(MEMORY, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="stresscube-") as folder:
+        yield Path(folder)
+
+
+SEAWEEDFS = pytest.param("seaweedfs", marks=[pytest.mark.soak, pytest.mark.needs("seaweedfs")])
+
+
+@pytest.fixture(scope="session", params=["moto", SEAWEEDFS])
+def s3_server(request: pytest.FixtureRequest) -> Generator[str]:
+    """Give the URL of an S3 server of this session."""
+    import buckets
+
+    with buckets.SERVERS[request.param]() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return `s3://` and the name of an empty bucket, to which the environment leads."""
+    import buckets
+
+    buckets.settle(monkeypatch, s3_server)
+    return f"s3://{buckets.make_bucket(s3_server)}"
+
+
+@pytest.fixture
+def proxy(bucket: str, s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Generator[buckets.Proxy]:
+    """Give a proxy before the server, to which the environment leads now."""
+    import buckets
+
+    it = buckets.Proxy(s3_server)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", it.url)
+    yield it
+    it.close()

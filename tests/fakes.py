@@ -94,7 +94,7 @@ class FakePrepared:
         if advance is not None:
             advance(n_paths * len(self.job.policies) * self.job.simulation.steps)
         path = np.arange(first_path, first_path + n_paths, dtype=np.float64)
-        correlation = self.job.market.regimes[0].correlation or 0.0
+        correlation = self.job.simulated.regimes[0].correlation or 0.0
         level = np.array(
             [p.leverage * (p.hedge_ratio or 0.0) + correlation for p in self.job.policies]
         )

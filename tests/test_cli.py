@@ -73,7 +73,7 @@ def widest(text: str) -> int:
 def test_help_names_every_command_and_fits() -> None:
     result = call("--help")
     assert result.exit_code == 0
-    for command in ("run", "check", "show", "plot", "schema"):
+    for command in ("run", "check", "show", "recommend", "export", "plot", "schema"):
         assert re.search(rf"^\W*{command}\s", result.stdout, re.MULTILINE)
         assert call(command, "--help").exit_code == 0
 
@@ -107,7 +107,7 @@ def test_the_next_commands_work(here: Path, backend: FakeBackend) -> None:
 
     printed = call("run", "small.toml", "-o", "a run").stdout
     commands = [line.strip() for line in printed.splitlines() if line.startswith("  stresscube ")]
-    assert len(commands) == 2
+    assert len(commands) == 3
     for command in commands:
         result = call(*shlex.split(command)[1:])
         assert result.exit_code == 0, result.output
@@ -330,7 +330,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_the_rate_leaves_compiling_out_and_the_total_what_is_done(clock: Clock) -> None:
     plan = make_plan(loads(SMALL), FakeBackend())
     meter = Meter()
-    meter.start(plan, frozenset({0}))
+    meter.start(plan, frozenset({0}), frozenset(range(len(plan.blocks))))
     assert meter.total < plan.policy_steps
     assert meter.text() == "compiling"
     clock.now += 5
@@ -348,7 +348,7 @@ def test_logs_get_a_line_every_ten_seconds(clock: Clock) -> None:
     plan = make_plan(loads(SMALL), FakeBackend())
     out = Console(width=80, record=True, file=io.StringIO())
     lines = Lines(out)
-    lines.start(plan, frozenset())
+    lines.start(plan, frozenset(), frozenset(range(len(plan.blocks))))
     for _ in range(30):
         clock.now += 1
         lines.advance(10)
@@ -362,7 +362,7 @@ def test_the_bar_is_taken_down_at_the_end() -> None:
     out = Console(width=80, force_terminal=True, file=io.StringIO())
     plan = make_plan(loads(SMALL), FakeBackend())
     bar = Bar(out)
-    bar.start(plan, frozenset())
+    bar.start(plan, frozenset(), frozenset(range(len(plan.blocks))))
     bar.advance(10)
     bar.block_done(plan.blocks[0])
     bar.finish()

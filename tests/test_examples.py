@@ -13,11 +13,16 @@ import yaml
 from typer.testing import CliRunner
 
 from stresscube.cli.app import app
+from stresscube.store.objects import objects_at
+from stresscube.store.s3 import S3Objects
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = [
     *sorted((ROOT / "examples").iterdir()),
+    ROOT / "docs" / "dask.md",
     ROOT / "docs" / "gpu.md",
+    ROOT / "docs" / "operations.md",
+    ROOT / "docs" / "stores.md",
     ROOT / "docs" / "performance.md",
 ]
 COMMAND = re.compile(r"(?:^|[/ ])stresscube ([a-z]+)((?:[^\n`]|\\\n)*)", re.MULTILINE)
@@ -67,7 +72,8 @@ def test_the_skypilot_task_is_one() -> None:
     task: dict[str, Any] = yaml.safe_load((ROOT / "examples" / "skypilot.yaml").read_text())
     assert {name: type(value) for name, value in task.items()} == SKY
     assert {name: type(value) for name, value in task["resources"].items()} == RESOURCES
-    assert all((ROOT / value).exists() for value in task["envs"].values())
+    assert (ROOT / task["envs"]["SCENARIO"]).exists()
+    assert isinstance(objects_at(task["envs"]["OUT"]), S3Objects)
     for script in (task["setup"], task["run"]):
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
@@ -89,7 +95,7 @@ function .venv/bin/stresscube {{ echo "stresscube $*"; }}
         ["bash"], input=told + task["setup"], capture_output=True, text=True, check=True
     )
     called = done.stdout.splitlines()
-    assert f".[{extra}]" in called[-2].split()
+    assert f".[{extra},s3]" in called[-2].split()
     assert called[-1] == "stresscube doctor"
     (constraints,) = re.findall(r"-c (\S+)", task["setup"])
     assert (ROOT / constraints).exists()

@@ -124,7 +124,7 @@ def eventful_example(precision: str, seed: int) -> Job:
 
     # one regime: the code of the market is long enough as it is
     regime = dataclasses.replace(
-        plain.market.regimes[0],
+        plain.simulated.regimes[0],
         correlation=0.7,
         tail_dof=4.0,
         jumps=JumpSpec(0.02 * year, (-0.01, -0.012), (0.02, 0.02), 0.8),
@@ -345,5 +345,8 @@ def test_the_examples_do_what_they_should() -> None:
         assert name == "plain" or of(found, "trades")[LANES : 2 * LANES].max() > 3
         if name == "eventful":
             features = shape.features._asdict()
-            assert {feature for feature, on in features.items() if not on} <= {"isolated"}
+            assert {feature for feature, on in features.items() if not on} <= {
+                "isolated",
+                "intrabar",
+            }
             assert np.abs(of(found, "funding")).max() > 0

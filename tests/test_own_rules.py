@@ -236,8 +236,8 @@ def test_a_market_by_hand_is_the_built_in_bit_for_bit() -> None:
 
     register_market(market_rules(Own("test-by-hand", by_hand, parameters=("half",))))
     job = built_in(example())
-    one = replace(job.market.regimes[0], correlation=0.4)
-    chain = replace(job.market.chain, mean_durations=(np.inf,), jump_probabilities=((0.0,),))
+    one = replace(job.simulated.regimes[0], correlation=0.4)
+    chain = replace(job.simulated.chain, mean_durations=(np.inf,), jump_probabilities=((0.0,),))
     job = replace(job, market=replace(job.market, regimes=(one,), chain=chain,
                                       correlation_regimes=(), correlation_chain=None))  # fmt: skip
     market = replace(job.market, rules="test-by-hand", parameters=(ParameterSpec("half", 0.5),))

@@ -121,6 +121,31 @@ def test_what_parameters_do_shows(here: Path) -> None:
     assert cube.attrs["code"] == {"market.step": MARKET, "policy.step": RULES}
 
 
+def test_verify_computes_again_what_the_run_was_planned_with(here: Path) -> None:
+    """Only when told so; and whatever has become of the file, plan.json has the text."""
+    run = sc.run(write(here, RULES + SPY), here / "own.run", trust=True)
+    (here / "my_rules.py").write_text("gone")
+    chunk = next((run / "cube.zarr" / "summary" / "sharpe").glob("c.*"))
+    before = chunk.read_bytes()
+    for option in (["--recompute", "2"], ["--repair"]):
+        (here / "ran").unlink()
+        chunk.write_bytes(b"" if option == ["--repair"] else before)
+        command = ["verify", "own.run", *option]
+        refused = CliRunner().invoke(app, command)
+        assert refused.exit_code == 2
+        assert [line.partition(" = ")[0] for line in refused.stderr.splitlines()] == [
+            "stresscube: own, as in plan.json: market.step",
+            "stresscube: own, as in plan.json: policy.step",
+        ]
+        advice = "read scenario.code in _control/plan.json, then add --trust to run it"
+        assert refused.stderr.count(advice) == 2
+        assert not (here / "ran").exists()
+        done = CliRunner().invoke(app, [*command, "--trust"])
+        assert done.exit_code == 0, done.output
+        assert done.stdout.count("identical when recomputed") == (2 if "2" in option else 0)
+    assert chunk.read_bytes() == before
+
+
 def test_a_dim_may_not_be_a_number_of_the_cube(here: Path) -> None:
     text = SCENARIO.replace("stop", "sharpe")
     rules = RULES.replace("*, stop", "*, sharpe").replace("1.0 - stop", "1.0 - sharpe")

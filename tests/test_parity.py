@@ -242,9 +242,9 @@ def test_code_without_unused_features_gives_the_same() -> None:
     job = example(PLAIN, "float64")
     bare, full = job_shape(job), FULL._replace(features=FULL.features._replace(bridge=False))
     assert bare == PLAIN._replace(tiers=1)
-    slow = random_job(np.random.default_rng(1), policies=1).market
-    market = job.market.__class__(
-        job.market.regimes, job.market.chain, slow.correlation_regimes, slow.correlation_chain
+    slow = random_job(np.random.default_rng(1), policies=1).simulated
+    market = job.simulated.__class__(
+        job.simulated.regimes, job.simulated.chain, slow.correlation_regimes, slow.correlation_chain
     )
     found: list[NDArray[Any]] = []
     for shape, made in ((bare, job), (full, Job(market, job.policies, job.simulation))):

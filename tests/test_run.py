@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import xarray as xr
 
 import stresscube as sc
 from fakes import FakeBackend, scenario
-from stresscube.errors import Interrupted, RunError, StresscubeError
+from stresscube.errors import RunError, StresscubeError
 from stresscube.plan import Block, Plan
 from stresscube.runner import run
 from stresscube.store.layout import ROOT
@@ -46,7 +46,7 @@ class Told:
         self.words: list[str] = []
         self.steps = 0
 
-    def start(self, plan: Plan, done_blocks: frozenset[int]) -> None:
+    def start(self, plan: Plan, done_blocks: frozenset[int], mine: frozenset[int]) -> None:
         self.words.append(f"start {len(plan.blocks)} {sorted(done_blocks)}")
 
     def advance(self, policy_steps: int) -> None:
@@ -54,6 +54,9 @@ class Told:
 
     def block_done(self, block: Block) -> None:
         self.words.append(f"done {block.index}")
+
+    def say(self, text: str) -> None:
+        self.words.append(text)
 
     def finish(self) -> None:
         self.words.append("finish")
@@ -64,7 +67,9 @@ def test_importing_the_package_imports_little() -> None:
     code = f"import sys, stresscube; print(*(m for m in {heavy} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-    assert {"load", "run", "open", "market"} <= set(dir(sc))
+    assert {"load", "run", "open", "market", "verify"} <= set(dir(sc))
+    # A module of that name would take the function's place as soon as it is imported.
+    assert not any(find_spec(f"stresscube.{name}") for name in dir(sc))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         sc.nothing  # noqa: B018
 
@@ -80,6 +85,7 @@ def test_a_run_tells_its_progress_and_lies_as_described(tmp_path: Path) -> None:
     control = folder / "_control"
     assert sorted(p.name for p in control.iterdir()) == [
         "COMPLETE",
+        "cube.json",
         "lock",
         "plan.json",
         "receipts",
@@ -181,6 +187,49 @@ def test_another_plan_is_refused_with_what_differs(tmp_path: Path) -> None:
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ("simulation.seed=6", "simulation.seed is 5 there and 6 here"),
+        ("simulation.precision=float64", "simulation.precision is float32 there and float64 here"),
+        ("market.regimes.calm.drift=[0.1, 0]", "drift is [0, 0] there and [0.1, 0] here"),
+        ("venues.A.taker_fee=0.001", "venues[0].taker_fee is 0.0005 there and 0.001 here"),
+        ("sweep.leverage=[2, 10]", "sweep.leverage is [2, 10, 50] there and [2, 10] here"),
+        ("policy.holding=1h", "policy.holding is inf there and 1 here"),
+    ],
+)  # fmt: skip
+def test_a_changed_scenario_is_refused_and_nothing_is_touched(
+    tmp_path: Path, change: str, differs: str
+) -> None:
+    run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    before, backend = chunks(tmp_path / "out"), FakeBackend(dtype="float64")
+    with pytest.raises(RunError) as caught:
+        run(scenario(50, False, change), tmp_path / "out", backend=backend)
+    assert differs in str(caught.value)
+    assert str(caught.value).endswith("or remove this one, to start a new run")
+    assert backend.prepared == []
+    assert chunks(tmp_path / "out") == before
+    assert (tmp_path / "out/_control/COMPLETE").exists()
+
+
+def test_another_version_or_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stresscube import identity
+
+    run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "versions", lambda _: {"numpy": "9.9"})
+        with pytest.raises(RunError, match=rf"numpy is {np.__version__} there and 9\.9 here"):
+            run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "sources_hash", lambda name: name)
+        with pytest.raises(RunError, match="source code of stresscube_kernels has changed"):
+            run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with pytest.raises(RunError, match="backend is cpu there and gpu here"):
+        run(scenario(50), tmp_path / "out", backend=FakeBackend(name="gpu"))
+
+
 def test_a_change_of_the_division_alone_is_named(tmp_path: Path) -> None:
     run(scenario(50), tmp_path / "out", backend=FakeBackend(block_policies=9))
     with pytest.raises(RunError, match="block_shape is"):
@@ -201,8 +250,25 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_damaged_plan_is_said_to_be_damaged(tmp_path: Path) -> None:
     run(scenario(50), tmp_path / "out", backend=FakeBackend())
     (tmp_path / "out/_control/plan.json").write_text("{")
-    with pytest.raises(RunError, match=r"plan\.json is damaged"):
-        run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    with pytest.raises(RunError, match=r"plan\.json is damaged: stresscube verify .* --repair"):
+        sc.open(tmp_path / "out")
+    (tmp_path / "out/_control/plan.json").unlink()
+    with pytest.raises(RunError, match=r"plan\.json is lost: stresscube verify .* --repair"):
+        sc.open(tmp_path / "out")
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["lost", "damaged"])
+def test_a_plan_is_written_again_by_its_own_scenario_only(tmp_path: Path, lost: bool) -> None:
+    run(scenario(50), tmp_path / "out", backend=FakeBackend())
+    plan = tmp_path / "out/_control/plan.json"
+    before = plan.read_bytes()
+    plan.unlink() if lost else plan.write_bytes(before[:100])
+    with pytest.raises(RunError, match=r"holds another run, and its plan\.json is damaged or lost"):
+        run(scenario(60), tmp_path / "out", backend=FakeBackend())
+    told = Told()
+    run(scenario(50), tmp_path / "out", backend=FakeBackend(), progress=told)
+    assert told.words == [f"start 12 {list(range(12))}", "finish"]
+    assert plan.read_bytes() == before
 
 
 def test_a_second_run_on_the_same_folder_is_turned_away(tmp_path: Path) -> None:
@@ -279,10 +345,8 @@ from stresscube.runner import run
 class Slow(FakePrepared):
     def run(self, first_path, n_paths, *, stop, advance):
         print("batch", flush=True)
-        for _ in range(60 if len(backend.prepared) > 2 else 0):
-            if stop.is_set():
-                break
-            time.sleep(0.1)
+        while len(backend.prepared) > 2 and not stop.is_set():
+            time.sleep(0.01)
         return super().run(first_path, n_paths)
 
 class SlowBackend(FakeBackend):
@@ -300,21 +364,20 @@ except Interrupted as error:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_within_a_second_and_says_how_to_go_on(tmp_path: Path, number: int) -> None:
+def test_a_signal_stops_inside_a_block_and_says_how_to_go_on(tmp_path: Path, number: int) -> None:
+    """The block would never end by itself."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
     command = [sys.executable, "-c", SLOW, str(tmp_path / "out")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout is not None
         for _ in range(3):
             assert process.stdout.readline() == "batch\n"
-        time.sleep(0.2)
         process.send_signal(number)
-        asked = time.monotonic()
-        rest = process.stdout.read()
-        code = process.wait(timeout=10)
-        taken = time.monotonic() - asked
-    assert code == Interrupted.exit_code
-    assert taken < 2.0
+        try:
+            rest, _ = process.communicate(timeout=300)
+        finally:
+            process.kill()
+    assert process.returncode == 128 + number
     assert rest == (
         "stopped with 2 of 12 blocks done; run the same command again to go on "
         f"in {tmp_path / 'out'}\n"

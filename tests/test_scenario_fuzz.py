@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from broken_scenarios import BASE
 from stresscube.scenario import Scenario, ScenarioError, loads
-from stresscube.scenario.expand import axes, market_spec, policy_spec, simulation_spec
+from stresscube.scenario.expand import any_market, axes, policy_spec, simulation_spec
 
 LINES = BASE.splitlines()
 KEYED = [number for number, line in enumerate(LINES) if "=" in line]
@@ -61,7 +61,7 @@ def expands(scenario: Scenario) -> None:
     ends = [(axis.values[0], axis.values[-1]) for axis in found]
     for values in product(*ends):
         point = dict(zip([axis.key for axis in found], values, strict=True))
-        market_spec(scenario, point)
+        any_market(scenario, point)
         policy_spec(scenario, point)
 
 

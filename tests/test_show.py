@@ -11,7 +11,8 @@ import xarray as xr
 import cubes
 from stresscube.errors import StresscubeError
 from stresscube.metrics import VARIABLES
-from stresscube.show import less_is_better, rank
+from stresscube.policies import less_is_better
+from stresscube.show import rank
 from stresscube.text import count, error_digits, label, suggest, time_span, uncertain
 from stresscube.where import parse_where, select
 

@@ -107,7 +107,7 @@ def test_the_books_close(mode: str, backend: str, precision: str) -> None:
         assert np.all(of(outcomes, "final_equity") >= 0)
         assert np.all(of(outcomes, "deficit") >= 0)
         assert np.all(of(outcomes, "max_drawdown") >= 0)
-        if job.market.mark_smoothing == 0:  # else margin may hold where traded equity is in debt
+        if job.simulated.mark_smoothing == 0:  # else margin may hold where traded equity is in debt
             assert np.all(of(outcomes, "max_drawdown") <= 1)
         assert np.all(of(outcomes, "wins") <= of(outcomes, "trades"))
         dead = of(outcomes, "liquidation_step") > 0
@@ -172,7 +172,7 @@ def neutral(job: Job) -> Job:
             leg_jumps=(LegJumpSpec(0.0, 0.1, 0.1), LegJumpSpec(0.0, 0.1, 0.1)),
             mispricing=(MispricingSpec(HOUR, 0.0), MispricingSpec(24 * HOUR, 0.0, 0.0, 0.01)),
         )
-        for regime in job.market.regimes
+        for regime in job.simulated.regimes
     )
     nothing = PremiumSpec((0.0, 0.0), (0.0, 0.0), HOUR, 0.7)
     market = replace(
@@ -245,7 +245,7 @@ def test_one_code_for_several_markets() -> None:
         job.market,
         regimes=tuple(
             replace(r, jumps=JumpSpec(500.0, (-0.1, 0.0), (0.1, 0.1), 0.5), tail_dof=3.0)
-            for r in job.market.regimes
+            for r in job.simulated.regimes
         ),
     )
     jobs = [Job(market, job.policies, job.simulation) for market in (job.market, jumpy)]

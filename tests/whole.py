@@ -29,12 +29,14 @@ from stresscube_kernels.spec import (
     ShockSpec,
     SimulationSpec,
     VenueSpec,
+    VolatilityRegimeSpec,
 )
 
 MINUTE = HOUR / 60
 WHOLE = Shape(
-    features=Features(*([True] * len(Features._fields)))._replace(isolated=False),
+    features=Features(*([True] * len(Features._fields)))._replace(isolated=False, intrabar=False),
     regimes=2,
+    volatility_regimes=2,
     correlation_regimes=2,
     funding_regimes=2,
     jumps=1,
@@ -158,6 +160,10 @@ def random_full_market(rng: np.random.Generator, step: float) -> MarketSpec:
         signal_noise=number(0.0, 1.0),
         mark_smoothing=float(rng.choice([0.0, number(1, 20) * step])),
         shocks=(shock,),
+        volatility_regimes=tuple(
+            VolatilityRegimeSpec(f"v{k}", pair(0.3, 2.0)) for k in range(2)
+        ),
+        volatility_chain=two_state(durations()),
     )  # fmt: skip
 
 

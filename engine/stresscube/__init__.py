@@ -11,22 +11,28 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from stresscube.when_loaded import when_loaded
+
 if TYPE_CHECKING:
     from stresscube.market_view import market
     from stresscube.runner import run
     from stresscube.scenario import load
+    from stresscube.scenario.recorded import tape_from
     from stresscube.store.reader import open_run as open
     from stresscube.tracing import trace
+    from stresscube.verdict import verify
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "market", "open", "run", "trace"]
+__all__ = ["__version__", "load", "market", "open", "run", "tape_from", "trace", "verify"]
 
 _HOMES = {
     "load": ("stresscube.scenario", "load"),
     "market": ("stresscube.market_view", "market"),
     "open": ("stresscube.store.reader", "open_run"),
     "run": ("stresscube.runner", "run"),
+    "tape_from": ("stresscube.scenario.recorded", "tape_from"),
     "trace": ("stresscube.tracing", "trace"),
+    "verify": ("stresscube.verdict", "verify"),
 }
 
 
@@ -42,3 +48,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+# `ds.stress` stands on every Dataset, but neither xarray nor the accessor is loaded before a
+# Dataset is wanted.
+when_loaded("xarray", lambda: importlib.import_module("stresscube.accessor"))

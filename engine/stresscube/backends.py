@@ -222,6 +222,23 @@ def choose(backend: str | Backend) -> Backend:
     raise StresscubeError(f"--backend {backend}: must be one of {', '.join(NAMES)}")
 
 
+def elsewhere(backend: str | Backend) -> Backend:
+    """Return the backend that machines other than this one have: no card needs to be here.
+
+    Raises StresscubeError as `choose`, and for cuda without CuPy, whose version is a part of
+    what determines the numbers.
+    """
+    if backend != "cuda" or not cards.why_not():
+        return choose(backend)
+    cupy = cards.installed()
+    if cupy is None:
+        raise StresscubeError(
+            "--backend cuda: the CuPy of the workers must be installed here too, though no card "
+            f"is needed: {cards.install(None)}"
+        )
+    return CudaBackend((), cupy.package, "")
+
+
 def automatic() -> tuple[Backend, str]:
     """Return the backend that "auto" takes, and why: a few words."""
     if reason := cards.why_not():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from stresscube.plan import Block, Plan
 from stresscube.receipts import Receipt
 from stresscube.spill import Gathered, InMemory, Spilled
 from stresscube.store.layout import DAYS, PATH_OUTCOMES, context
-from stresscube.store.objects import LocalObjects
+from stresscube.store.objects import Objects
 from stresscube.store.writer import BlockWriter, CubeWriter
 
 
@@ -39,7 +39,7 @@ class Means:
     plan: Plan
     backend: Backend
     shares: Shares
-    objects: LocalObjects
+    objects: Objects
     cube: CubeWriter
     stop: Stop
     advance: Callable[[int], None]
@@ -95,6 +95,14 @@ def store(means: Means, made: Computed) -> Receipt:
     )
 
 
+def run_block(means: Means, block: Block) -> Receipt:
+    """Compute a block and store it.
+
+    Raises Stopped when asked to stop.
+    """
+    return store(means, compute(means, block))
+
+
 def batches(paths: int, batch: int) -> Iterator[tuple[int, int]]:
     """Yield (first path, paths) of each batch."""
     for first in range(0, paths, batch):
@@ -129,7 +137,7 @@ def _simulate(
             if plan.save_paths:
                 _write_batch(means, writer, cells, first, outcomes)
             del done, outcomes
-        _estimate(means, cells, gathered, market, arrays)
+        _estimate(means, block, cells, gathered, market, arrays)
     finally:
         gathered.close()
 
@@ -150,12 +158,13 @@ def _gather(means: Means, shape: tuple[int, int, int]) -> Gathered:
     plan = means.plan
     dtype = np.dtype(plan.simulation.precision)
     if means.shares.spill:
-        return Spilled(shape, dtype, means.shares.chunk, means.objects.root / "_control")
+        return Spilled(shape, dtype, means.shares.chunk, means.objects.scratch)
     return InMemory(shape, means.shares.chunk)
 
 
 def _estimate(
     means: Means,
+    block: Block,
     cells: Cells,
     gathered: Gathered,
     market: NDArray[np.float64],
@@ -165,7 +174,7 @@ def _estimate(
     rows = np.flatnonzero(cells.feasible)
     size = means.shares.chunk
     returns = {"return_a": market[0], "return_b": market[1]}
-    about = context(means.plan)
+    about = replace(context(means.plan), overlap=means.plan.overlap(block))
 
     def one(index: int) -> None:
         _check(means.stop)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stresscube.scenario import Scenario
 from stresscube.scenario.expand import Axis, policy_spec
 from stresscube_kernels.contract import Shape
-from stresscube_kernels.spec import MarketSpec, PolicySpec, SimulationSpec
+from stresscube_kernels.spec import AnyMarket, PolicySpec, SimulationSpec
 
 Region: TypeAlias = tuple[tuple[int, int], ...]
 """First cell and one past the last along each axis, the market axes at their first value."""
@@ -69,7 +69,7 @@ class Expansion:
             for policy in self.policies(region)
         )
 
-    def _cells(self, region: Region, market: MarketSpec | None) -> Cells:
+    def _cells(self, region: Region, market: AnyMarket | None) -> Cells:
         """Return a region at a market; None is any market, where no policy depends on it."""
         from stresscube_kernels.pack import effective_leverage, feasible
 
@@ -82,7 +82,7 @@ class Expansion:
         return Cells(kept, possible, leverage)
 
 
-def _resolved(policies: Iterable[PolicySpec], market: MarketSpec) -> Iterator[PolicySpec]:
+def _resolved(policies: Iterable[PolicySpec], market: AnyMarket) -> Iterator[PolicySpec]:
     """`moments.resolved` of each policy, each set of moments taken from the market once."""
     from stresscube_kernels.moments import resolved
 
@@ -101,7 +101,7 @@ def _resolved(policies: Iterable[PolicySpec], market: MarketSpec) -> Iterator[Po
 
 
 def code_for(
-    markets: Iterable[MarketSpec], policies: Sequence[PolicySpec], simulation: SimulationSpec
+    markets: Iterable[AnyMarket], policies: Sequence[PolicySpec], simulation: SimulationSpec
 ) -> Shape:
     """Return the code that serves these policies on every one of these markets."""
     from stresscube_kernels.pack import shape_of, united

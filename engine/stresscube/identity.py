@@ -14,19 +14,26 @@ from typing import Any, cast
 import stresscube
 from stresscube.backends import Backend, versions
 from stresscube.scenario import Scenario
+from stresscube.scenario.recorded import recorded
 
 WORDS_ONLY = ("name", "description", "source", "text", "overrides", "code")
 """Fields of a scenario that say something of it and change no number, or stand elsewhere."""
-SOURCES = ("stresscube_kernels", "stresscube.metrics", "stresscube.scenario")
+FILE_NAMES = ("files", "funding")
+"""Where a replay's data are: what is in them counts."""
+SOURCES = ("stresscube_kernels", "stresscube.metrics", "stresscube.scenario", "stresscube.history")
 """Packages whose code the numbers come from."""
 SUFFIXES = {".py", ".h", ".cpp", ".cu"}
 
 
 def identity(scenario: Scenario, backend: Backend) -> dict[str, Any]:
-    """Return what determines the numbers: scenario, backend, versions, sources, a user's code."""
+    """Return what determines the numbers: scenario, data, backend, versions, sources, user code."""
     content: dict[str, Any] = scenario.model_dump(mode="python", exclude=set(WORDS_ONLY))
+    for name in FILE_NAMES:
+        (content["market"]["replay"] or {}).pop(name, None)
+    data = recorded(scenario).fingerprint if scenario.market.replayed else {}
     return {
         "scenario": canonical(content),
+        "data": data,
         "backend": backend.name,
         "versions": {"stresscube": stresscube.__version__, **versions(backend)},
         "sources": {name: sources_hash(name) for name in SOURCES},

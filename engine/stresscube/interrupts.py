@@ -12,9 +12,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop(threading.Event):
-    """Set when the run is to stop; the work looks at it often enough."""
+    """Set when the run is to stop; the work looks at it often enough.
+
+    number: the signal that asked, SIGINT if none did.
+    """
 
     abrupt = False
+    number: int = signal.SIGINT
 
     @contextmanager
     def breaking_in(self) -> Generator[None]:
@@ -30,25 +34,28 @@ class Stop(threading.Event):
 def stop_on_signals() -> Generator[Stop]:
     """Give an event that SIGINT and SIGTERM set instead of breaking in anywhere.
 
-    A second signal does what it did before. Outside the main thread no signal can be caught,
-    and the event is only there to be set by others.
+    A second signal does what it did before, and one that was ignored, as SIGINT is in what a
+    script starts with `&`, still is. Outside the main thread no signal can be caught, and the
+    event is only there to be set by others.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = [number for number in SIGNALS if before[number] != signal.SIG_IGN]
 
     def ask(number: int, frame: FrameType | None) -> None:
+        stop.number = number
         stop.set()
         signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
         if stop.abrupt:
             raise KeyboardInterrupt
 
-    for number in SIGNALS:
+    for number in heard:
         signal.signal(number, ask)
     try:
         yield stop
     finally:
-        for number in SIGNALS:
+        for number in heard:
             signal.signal(number, before[number] or signal.SIG_DFL)

@@ -10,9 +10,11 @@ import numpy as np
 import xarray as xr
 
 from stresscube.scenario import Scenario, load
-from stresscube.scenario.expand import market_spec, simulation_spec
+from stresscube.scenario.expand import any_market, simulation_spec
+from stresscube.scenario.recorded import Tape, on_tape, recorded
 from stresscube.scenario.trust import trusted
 from stresscube_kernels import view
+from stresscube_kernels.spec import ReplaySpec
 
 HOURS = 8760.0
 START_PRICE = 100.0
@@ -25,6 +27,7 @@ def market(
     first_path: int = 0,
     *,
     trust: bool = False,
+    tape: Tape | None = None,
 ) -> xr.Dataset:
     """Return the first paths of a market, the very ones that a run's policies live through.
 
@@ -34,17 +37,21 @@ def market(
 
     `price` [leg, path, time] starts at 100; `regime` (number) and `correlation` [path, time]
     are those in force during the step that begins at `time`, the last time repeating the last
-    step's. `time` is in hours. The regimes' names are in the attributes of `regime`.
+    step's. `time` is in hours. The regimes' names are in the attributes of `regime`. tape: recorded
+    data in place of the scenario's market (`stresscube.tape_from`). Of windows of a history,
+    `start` [path] is the time (UTC) at which each begins.
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
+    if tape is not None:
+        scenario = on_tape(scenario, tape)
     scenario = trusted(scenario, trust)
-    spec, simulation = market_spec(scenario, point or {}), simulation_spec(scenario)
+    spec, simulation = any_market(scenario, point or {}), simulation_spec(scenario)
     found: dict[str, Any] = view.paths(spec, simulation, first_path, paths)
     price = np.asarray(found["price"], dtype=np.float64)
-    names = [regime.name for regime in spec.regimes]
+    names = ["history"] if isinstance(spec, ReplaySpec) else [r.name for r in spec.regimes]
     assets = [str(asset) for asset in scenario.market.assets]
-    return xr.Dataset(
+    made = xr.Dataset(
         {
             "price": (
                 ("leg", "path", "time"),
@@ -73,6 +80,11 @@ def market(
         },
         attrs={"name": scenario.name, "seed": str(simulation.seed), "point": dict(point or {})},
     )
+    if not isinstance(spec, ReplaySpec) or spec.method == "bootstrap":
+        return made
+    bars = view.window_bars(spec, simulation, first_path, paths)
+    starts = recorded(scenario).history.times[bars]
+    return made.assign_coords(start=("path", starts, {"long_name": "when the window begins, UTC"}))
 
 
 def _to_the_end(steps: Any) -> Any:

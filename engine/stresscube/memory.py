@@ -70,6 +70,13 @@ def default_budget() -> int:
     return whole // 2
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def shares(plan: Plan, backend: Backend, budget: int, threads: int) -> Shares:
     """Divide a budget of bytes among what a block needs, or as many as run at the same time.
 
@@ -138,7 +145,7 @@ def _needs(plan: Plan, backend: Backend) -> _Needs:
     policies, fields = min(plan.chunk_policies, plan.block_policies), len(plan.outcomes)
     threads = (backend.thread_bytes(code, plan.block_policies, width) for code in plan.codes)
     return _Needs(
-        fixed=RESERVE + 2 * 8 * plan.paths,
+        fixed=RESERVE + 2 * 8 * plan.paths + plan.data_bytes,
         column=fields * plan.block_policies * width,
         # Beside a batch: one chunk of its policies going to the file, one outcome to a store.
         copies=1.0 + min(1.0, (policies + 2.0) / plan.block_policies),

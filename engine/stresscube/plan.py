@@ -21,11 +21,13 @@ from stresscube.cells import Cells, Expansion, Region, code_for
 from stresscube.identity import canonical, digest, identity
 from stresscube.metrics import VARIABLES
 from stresscube.scenario import Fault, Scenario, ScenarioError
-from stresscube.scenario.expand import Axis, axes, market_spec, simulation_spec
+from stresscube.scenario.expand import Axis, any_market, axes, simulation_spec
+from stresscube.scenario.recorded import recorded
 from stresscube.scenario.trust import trusted
-from stresscube_kernels.contract import Features, Outcome, Shape
+from stresscube_kernels.contract import BAR_STRIDE, Features, Outcome, Shape
+from stresscube_kernels.pack_replay import stride_steps
 from stresscube_kernels.rules import outcome_fields
-from stresscube_kernels.spec import Job, MarketSpec, SimulationSpec
+from stresscube_kernels.spec import AnyMarket, Job, ReplaySpec, SimulationSpec
 
 FORMAT = 1
 """Version of plan.json, receipts and cube layout."""
@@ -58,7 +60,7 @@ class Block:
     @property
     def name(self) -> str:
         """The name of its receipt."""
-        return f"{self.index:06d}"
+        return block_name(self.index)
 
     @property
     def cells(self) -> int:
@@ -203,9 +205,9 @@ class Plan:
         """
         return self._codes[self._kind(block)]
 
-    def market(self, block: Block) -> MarketSpec:
+    def market(self, block: Block) -> AnyMarket:
         """Return the market that a block runs on, in plain numbers."""
-        return market_spec(self.scenario, self.market_point(block))
+        return any_market(self.scenario, self.market_point(block))
 
     def market_point(self, block: Block) -> dict[str, Any]:
         """Return {axis key: value} of the market that a block runs on."""
@@ -225,6 +227,21 @@ class Plan:
     def job(self, block: Block) -> Job:
         """Return what a backend is asked for a block: its market and its feasible policies."""
         return Job(self.market(block), self.policy_cells(block).feasible_specs, self.simulation)
+
+    def overlap(self, block: Block) -> float:
+        """Return how many of a block's paths share each stretch of history; 1 if none do."""
+        market = self.market(block)
+        if not isinstance(market, ReplaySpec) or market.method == "bootstrap":
+            return 1.0
+        return max(1.0, self.simulation.steps / stride_steps(market, self.simulation))
+
+    @property
+    def data_bytes(self) -> int:
+        """What the recorded history takes while the run goes on, as read and as kernels want it."""
+        if not self.scenario.market.replayed:
+            return 0
+        history = recorded(self.scenario).history
+        return len(history) * (BAR_STRIDE * (8 + 8) + 20 * 8)
 
     def _kind(self, block: Block) -> str:
         """Return what sets a block's policies apart from those that need other code."""
@@ -263,12 +280,15 @@ def make_plan(scenario: Scenario, backend: str | Backend = "auto", *, trust: boo
     """Return the plan of a scenario on a backend, given by name or itself.
 
     trust: whether Python code that the scenario names may run. Raises StresscubeError for an
-    unknown backend, ScenarioError for code that may not run or cannot.
+    unknown backend, ScenarioError for code that may not run or cannot, and for recorded data that
+    cannot be used.
     """
     chosen = choose(backend)
     scenario = trusted(scenario, trust)
     found = axes(scenario)
     _named_apart(scenario, found)
+    if scenario.market.replayed:
+        _look_into_history(scenario, found)
     paths = int(scenario.simulation.paths)
     fitting = max(FEWEST_POLICIES, BLOCK_VALUES // (len(_outcomes(scenario)) * paths))
     limit = min(chosen.block_policies, fitting)
@@ -294,6 +314,18 @@ def _outcomes(scenario: Scenario) -> tuple[str, ...]:
     count = len(_regimes(scenario))
     features = Features(by_regime=count > 0)
     return outcome_fields(Shape(features=features, regimes=max(1, count)))
+
+
+def block_name(index: int) -> str:
+    """Return the name of a block, from its place in the run."""
+    return f"{index:06d}"
+
+
+def _look_into_history(scenario: Scenario, axes: Sequence[Axis]) -> None:
+    """Read the data now, so that what is wrong with them is known before anything runs."""
+    market = [axis for axis in axes if axis.kind == "market"]
+    for values in itertools.product(*(axis.values for axis in market)):
+        any_market(scenario, {axis.key: value for axis, value in zip(market, values, strict=True)})
 
 
 def divide(sizes: Sequence[int], limit: int) -> tuple[int, ...]:

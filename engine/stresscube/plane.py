@@ -11,7 +11,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from stresscube.errors import StresscubeError
-from stresscube.show import LIQUIDATION, adverse_quantile, check_metric, is_market, rank
+from stresscube.policies import LIQUIDATION, adverse_quantile, check_metric, is_market
+from stresscube.show import rank
 from stresscube.text import label, listing, suggest
 from stresscube.where import Where, select, selectable
 

@@ -20,7 +20,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from stresscube.errors import RunError
 from stresscube.plane import Plane, check_extension
-from stresscube.show import less_is_better
+from stresscube.policies import less_is_better
 from stresscube.text import label, uncertain
 
 Box = tuple[float, float, float, float]

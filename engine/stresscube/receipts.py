@@ -6,11 +6,12 @@ the cube.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from typing import Any, cast
+from typing import Any
 
-from stresscube.store.objects import LocalObjects
+from stresscube.seal import sealed, unsealed
+from stresscube.store.objects import Objects
 
 FOLDER = "_control/receipts"
 COMPLETE = "_control/COMPLETE"
@@ -34,57 +35,70 @@ class Receipt:
     finished: str
 
 
-def write(objects: LocalObjects, receipt: Receipt) -> None:
-    """Write the receipt of a block whose arrays are all stored."""
-    objects.put(f"{FOLDER}/{receipt.block}.json", _json(asdict(receipt)))
+def write(objects: Objects, receipt: Receipt) -> None:
+    """Write the receipt of a block whose arrays are all stored, for good."""
+    objects.put(key_of(receipt.block), sealed(asdict(receipt)))
 
 
-def read_all(objects: LocalObjects, plan_hash: str) -> dict[str, Receipt]:
-    """Return {block name: receipt} of a plan; unreadable or foreign receipts do not count."""
+def withdraw(objects: Objects, blocks: Iterable[str]) -> None:
+    """Remove receipts, and COMPLETE before them: their blocks are to be computed again."""
+    objects.delete(COMPLETE)
+    objects.sync()
+    for block in blocks:
+        objects.delete(key_of(block))
+    objects.sync()
+
+
+def key_of(block: str) -> str:
+    """Return where the receipt of a block is."""
+    return f"{FOLDER}/{block}.json"
+
+
+def read_all(objects: Objects, plan_hash: str) -> dict[str, Receipt]:
+    """Return {block name: receipt} of a plan; damaged or foreign receipts do not count."""
     found: dict[str, Receipt] = {}
-    for name in objects.names(FOLDER):
-        receipt = _parse(objects.get(f"{FOLDER}/{name}"))
-        if receipt and receipt.plan == plan_hash and f"{receipt.block}.json" == name:
+    names = objects.names(FOLDER)
+    every = objects.get_all([f"{FOLDER}/{name}" for name in names])
+    for name, data in zip(names, every, strict=True):
+        receipt = parse(data)
+        if receipt and receipt.plan == plan_hash and name == f"{receipt.block}.json":
             found[receipt.block] = receipt
     return found
 
 
-def complete(objects: LocalObjects, plan_hash: str) -> dict[str, Any] | None:
+def parse(data: bytes | None) -> Receipt | None:
+    """Return the receipt of an object's bytes, or None if it is damaged."""
+    content = unsealed(data)
+    names = [it.name for it in fields(Receipt)]
+    if content is None or sorted(content) != sorted(names) or not content["block"].isdigit():
+        return None
+    return Receipt(**content)
+
+
+def complete(objects: Objects, plan_hash: str) -> dict[str, Any] | None:
     """Return what COMPLETE says of a plan's whole run, or None if it is not complete."""
-    data = objects.get(COMPLETE)
-    try:
-        content: Any = json.loads(data) if data else None
-    except ValueError:
-        return None
-    if not isinstance(content, dict):
-        return None
-    record = cast("dict[str, Any]", content)
-    return record if record.get("plan") == plan_hash else None
+    record = unsealed(objects.get(COMPLETE))
+    return record if record and record.get("plan") == plan_hash else None
 
 
-def write_complete(objects: LocalObjects, plan_hash: str, receipts: list[Receipt]) -> None:
-    """Write COMPLETE, with the totals of all receipts."""
-    objects.put(COMPLETE, _json({"plan": plan_hash, **totals(receipts)}))
+def write_complete(objects: Objects, plan_hash: str, every: Iterable[Receipt]) -> None:
+    """Write COMPLETE, once all receipts are stored for good."""
+    objects.sync()
+    objects.put(COMPLETE, completion(plan_hash, every))
+    objects.sync()
 
 
-def totals(receipts: list[Receipt]) -> dict[str, Any]:
-    """Return what all receipts say together: blocks, seconds, policy-steps, devices."""
+def completion(plan_hash: str, every: Iterable[Receipt]) -> bytes:
+    """Return what COMPLETE says: the totals of all receipts."""
+    return sealed({"plan": plan_hash, **totals(every)})
+
+
+def totals(some: Iterable[Receipt]) -> dict[str, Any]:
+    """Return what some receipts say together: blocks, seconds, policy-steps, devices."""
+    every = sorted(some, key=lambda receipt: receipt.block)
     return {
-        "blocks": len(receipts),
-        "seconds": round(sum(receipt.seconds for receipt in receipts), 3),
-        "policy_steps": sum(receipt.policy_steps for receipt in receipts),
-        "devices": sorted({receipt.device for receipt in receipts}),
+        "blocks": len(every),
+        "seconds": round(sum(receipt.seconds for receipt in every), 3),
+        "policy_steps": sum(receipt.policy_steps for receipt in every),
+        "devices": sorted({receipt.device for receipt in every}),
     }
-
-
-def _parse(data: bytes | None) -> Receipt | None:
-    try:
-        content = json.loads(data or b"")
-        receipt = Receipt(**{it.name: content[it.name] for it in fields(Receipt)})
-    except (ValueError, KeyError, TypeError):
-        return None
-    return receipt
-
-
-def _json(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()

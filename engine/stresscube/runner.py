@@ -5,31 +5,42 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack, overload
 
 from stresscube import receipts
-from stresscube.backends import Backend, choose
+from stresscube.backends import Backend, choose, elsewhere
 from stresscube.block import Computed, Means, Stopped, compute, store
+from stresscube.dask_engine import LOCAL, Cluster, run_on_cluster
 from stresscube.errors import Interrupted
-from stresscube.folder import adopt, one_line_faults, only_process, require_run_folder
-from stresscube.interrupts import stop_on_signals
-from stresscube.memory import default_budget, parse_size, shares
+from stresscube.folder import adopt, one_line_faults, require_run_folder
+from stresscube.interrupts import Stop, stop_on_signals
+from stresscube.lock import locked
+from stresscube.memory import Shares, default_budget, parse_size, shares, usable_cores
 from stresscube.plan import Block, Plan, make_plan
 from stresscube.receipts import Receipt
 from stresscube.scenario import Scenario, load
-from stresscube.store.objects import LocalObjects
+from stresscube.scenario.recorded import Tape, on_tape
+from stresscube.shards import Shard, parse_shard
+from stresscube.store.objects import Objects, Place, objects_at
 from stresscube.store.writer import CubeWriter
+
+ABANDONED = 3600.0
+"""Seconds after which half an object counts as left behind by a writer that was killed."""
 
 
 class Progress(Protocol):
     """What is told of a run while it goes on."""
 
-    def start(self, plan: Plan, done_blocks: frozenset[int]) -> None:
-        """Called once, with the blocks (by index) that an earlier run has finished."""
+    def start(self, plan: Plan, done_blocks: frozenset[int], mine: frozenset[int]) -> None:
+        """Called once. mine: the blocks (by index) that this process is to see done.
+
+        done_blocks: those of them that have been finished before.
+        """
         ...
 
     def advance(self, policy_steps: int) -> None:
@@ -40,6 +51,10 @@ class Progress(Protocol):
         """Called when a block is stored and has its receipt."""
         ...
 
+    def say(self, text: str) -> None:
+        """Called with what a reader should know at once, as that a block has failed."""
+        ...
+
     def finish(self) -> None:
         """Called once at the end, however the run ends."""
         ...
@@ -48,92 +63,188 @@ class Progress(Protocol):
 class Silent:
     """Tells nothing."""
 
-    def start(self, plan: Plan, done_blocks: frozenset[int]) -> None: ...
+    def start(self, plan: Plan, done_blocks: frozenset[int], mine: frozenset[int]) -> None: ...
     def advance(self, policy_steps: int) -> None: ...
     def block_done(self, block: Block) -> None: ...
+    def say(self, text: str) -> None: ...
     def finish(self) -> None: ...
 
 
+class Options(TypedDict, total=False):
+    """The options of `run`."""
+
+    backend: str | Backend
+    threads: int | None
+    memory: str | int | None
+    trust: bool
+    progress: Progress | None
+    shard: str | Shard | None
+    dask: str | None
+    tape: Tape | None
+
+
+@overload
+def run(
+    scenario: Scenario | str | os.PathLike[str], out: Path | None = None, **options: Unpack[Options]
+) -> Path: ...
+@overload
+def run(
+    scenario: Scenario | str | os.PathLike[str], out: str, **options: Unpack[Options]
+) -> Place: ...
 def run(
     scenario: Scenario | str | os.PathLike[str],
-    out: str | os.PathLike[str] | None = None,
+    out: Place | None = None,
     *,
     backend: str | Backend = "auto",
     threads: int | None = None,
     memory: str | int | None = None,
     trust: bool = False,
     progress: Progress | None = None,
-) -> Path:
-    """Run a scenario, or go on with its run, and return the run's folder.
+    shard: str | Shard | None = None,
+    dask: str | None = None,
+    tape: Tape | None = None,
+) -> Place:
+    """Run a scenario, or go on with its run, and return where it lies.
 
-    scenario: a Scenario or the path of its file. out: the folder, `<name>.run` by default.
+    scenario: a Scenario or the path of its file. out: a folder or the text
+    `s3://bucket/prefix`; the folder `<name>.run` by default. The answer is a Path or such a text.
     backend: a name or a backend. threads: all cores by default. memory: most that the run
     allocates beyond interpreter and libraries, in bytes or as "4GB"; half of the machine's by
     default. The numbers do not depend on threads, memory or interruptions. trust: whether Python
-    code that the scenario names may run; it may then do whatever this process may.
+    code that the scenario names may run; it may then do whatever this process may. shard: "3/8"
+    runs the third of eight parts, which any machine may take; the folder is complete when all are
+    done. dask: the address of a Dask scheduler, on whose workers blocks are computed, or "local"
+    to start a cluster here; threads and memory are then each worker's. tape: recorded data in
+    place of the scenario's market (`stresscube.tape_from`).
 
     Raises ScenarioError for code that may not run or cannot, RunError if the folder holds another
-    run or cannot be written, Interrupted when asked to stop, StresscubeError for a memory that is
-    too small.
+    run or cannot be written, StoreError if a bucket refuses or does not answer, Interrupted when
+    asked to stop, BlocksFailed if some blocks fail on a cluster every time, StresscubeError for a
+    memory that is too small or a cluster that cannot be used.
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
-    chosen = choose(backend)
+    if tape is not None:
+        scenario = on_tape(scenario, tape)
+    chosen = choose(backend) if dask in (None, LOCAL) else elsewhere(backend)
     plan = make_plan(scenario, chosen, trust=trust)
-    cores = threads or usable_cores()
-    budget = default_budget() if memory is None else parse_size(memory)
-    share = shares(plan, chosen, budget, cores)
-    folder = Path(out) if out is not None else Path(f"{scenario.name}.run")
-    teller = progress or Silent()
-    with one_line_faults(folder):
-        require_run_folder(folder)
-        with only_process(folder), stop_on_signals() as stop:
-            objects = LocalObjects(folder)
-            adopt(objects, plan, folder)
-            cube = CubeWriter(objects, plan)
-            cube.create()
-            means = Means(plan, chosen, share, objects, cube, stop, teller.advance)
-            _run_rest(means, teller, folder)
+    how = Cluster(dask, threads, memory) if dask else means_of(plan, chosen, threads, memory)
+    part = parse_shard(shard) if isinstance(shard, str) else shard
+    folder = objects_at(f"{scenario.name}.run" if out is None else out).place
+    with at_work(folder, part) as (objects, stop):
+        mine = frozenset(range(len(plan.blocks))) if part is None else part.blocks(plan)
+        go_on(plan, chosen, how, objects, stop, folder, progress or Silent(), mine)
     return folder
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+@contextmanager
+def at_work(folder: Place, shard: Shard | None) -> Generator[tuple[Objects, Stop]]:
+    """Give a run's objects to write to, and what tells when to stop.
+
+    Raises RunError if the folder holds something else, cannot be written or is being written.
+    """
+    with one_line_faults(folder):
+        objects = objects_at(folder)
+        require_run_folder(objects)
+        with locked(folder, shard), stop_on_signals() as stop:
+            # Alone here, nobody is writing what is half written. Among shards only age tells.
+            objects.sweep(0.0 if shard is None else ABANDONED)
+            yield objects, stop
 
 
-def _run_rest(means: Means, progress: Progress, folder: Path) -> None:
-    plan, objects = means.plan, means.objects
-    if receipts.complete(objects, plan.hash):
-        progress.start(plan, frozenset(block.index for block in plan.blocks))
+def go_on(
+    plan: Plan,
+    backend: Backend,
+    how: Shares | Cluster,
+    objects: Objects,
+    stop: Stop,
+    folder: Place,
+    progress: Progress,
+    mine: frozenset[int],
+) -> None:
+    """Run those of some blocks (by index) that have no receipt; sign the run if all have one.
+
+    how: with what they are run here, or on which cluster.
+
+    Raises RunError if another plan is there, Interrupted when asked to stop, BlocksFailed if some
+    fail on a cluster.
+    """
+    adopt(objects, plan, folder)
+    cube = CubeWriter(objects, plan)
+    cube.create()
+
+    def run_them(blocks: Sequence[Block], done: Callable[[Block], None]) -> None:
+        if isinstance(how, Cluster):
+            run_on_cluster(how, plan, backend, objects, stop, blocks, done, progress)
+        else:
+            means = Means(plan, backend, how, objects, cube, stop, progress.advance)
+            _run_here(means, blocks, done)
+
+    try:
+        _run_rest(plan, objects, stop, progress, mine, run_them)
+    finally:
         progress.finish()
-        return
     known = receipts.read_all(objects, plan.hash)
-    done = {block.index for block in plan.blocks if block.name in known}
-    progress.start(plan, frozenset(done))
-    rest = [block for block in plan.blocks if block.index not in done]
+    every = [known[block.name] for block in plan.blocks if block.name in known]
+    if len(every) == len(plan.blocks) and receipts.complete(objects, plan.hash) is None:
+        receipts.write_complete(objects, plan.hash, every)
+
+
+def means_of(plan: Plan, backend: Backend, threads: int | None, memory: str | int | None) -> Shares:
+    """Return how memory and cores are spent, all cores and half of the memory unless given.
+
+    Raises StresscubeError for a memory that is too small.
+    """
+    budget = default_budget() if memory is None else parse_size(memory)
+    return shares(plan, backend, budget, threads or usable_cores())
+
+
+def _run_rest(
+    plan: Plan,
+    objects: Objects,
+    stop: Stop,
+    progress: Progress,
+    mine: frozenset[int],
+    run_them: Callable[[Sequence[Block], Callable[[Block], None]], None],
+) -> None:
+    """Have those blocks computed that have no receipt.
+
+    run_them: called with blocks, and with what to call when one is stored and signed.
+    """
+    known = receipts.read_all(objects, plan.hash)
+    done = {block.index for block in plan.blocks if block.name in known} & mine
+    rest = [block for block in plan.blocks if block.index in mine - done]
+    if rest:
+        receipts.withdraw(objects, ())  # what said that the run was complete, if anything did
+    progress.start(plan, frozenset(done), mine)
+
+    def signed(block: Block) -> None:
+        done.add(block.index)
+        progress.block_done(block)
+
+    try:
+        if rest:
+            run_them(rest, signed)
+    except (Stopped, KeyboardInterrupt):
+        stop.set()
+        raise Interrupted(
+            f"stopped with {len(done)} of {len(mine)} blocks done; "
+            f"run the same command again to go on in {objects.place}",
+            stop.number,
+        ) from None
+
+
+def _run_here(means: Means, blocks: Sequence[Block], done: Callable[[Block], None]) -> None:
+    """Run and sign blocks in this process."""
     one_at_a_time = threading.Lock()
 
     def sign(block: Block, receipt: Receipt) -> None:
+        means.objects.sync()  # after a power cut, too, no receipt may be there without its arrays
         with one_at_a_time:
-            receipts.write(objects, receipt)
-            known[block.name] = receipt
-            done.add(block.index)
-            progress.block_done(block)
+            receipts.write(means.objects, receipt)
+            done(block)
 
-    try:
-        _run_blocks(means, rest, sign)
-    except (Stopped, KeyboardInterrupt):
-        means.stop.set()
-        raise Interrupted(
-            f"stopped with {len(done)} of {len(plan.blocks)} blocks done; "
-            f"run the same command again to go on in {folder}"
-        ) from None
-    finally:
-        progress.finish()
-    receipts.write_complete(objects, plan.hash, [known[block.name] for block in plan.blocks])
+    _run_blocks(means, blocks, sign)
 
 
 def _run_blocks(

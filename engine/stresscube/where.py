@@ -55,11 +55,11 @@ def selectable(summary: xr.Dataset) -> list[str]:
     return [str(name) for name in summary.dims if name != "batch"]
 
 
-def index_of(coordinate: xr.DataArray, text: str) -> int:
+def index_of(coordinate: xr.DataArray, text: str, *, option: str = "--where ") -> int:
     """Return where `text` stands among a coordinate's values.
 
     Numbers match to six digits, also among words, durations ("30min") where the coordinate is in
-    hours.
+    hours. `option` begins the message if it is not there.
     Raises StresscubeError with the allowed values.
     """
     values = coordinate.values
@@ -73,7 +73,7 @@ def index_of(coordinate: xr.DataArray, text: str) -> int:
     if text in words:
         return words.index(text)
     hint = suggest(text, words) if values.dtype.kind not in "fiu" else ""
-    message = f"--where {coordinate.name}={text}: no such value{hint} (values: {listing(words)})"
+    message = f"{option}{coordinate.name}={text}: no such value{hint} (values: {listing(words)})"
     raise StresscubeError(message)
 
 

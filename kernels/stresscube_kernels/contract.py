@@ -229,6 +229,15 @@ class Regime(NamedTuple):
     start: U  # cumulative probability of starting here or before
 
 
+class VolatilityRegime(NamedTuple):
+    """One state of the slow chain that multiplies the legs' deviations."""
+
+    multiplier_a: F
+    multiplier_b: F
+    next: tuple[U, ...]
+    start: U
+
+
 class CorrelationRegime(NamedTuple):
     """One state of the correlation chain in kernel units."""
 
@@ -278,6 +287,7 @@ class Market(NamedTuple):
     """One market point in kernel units. Tuples are empty where a feature is off."""
 
     regimes: tuple[Regime, ...]
+    volatility_regimes: tuple[VolatilityRegime, ...]
     correlation_regimes: tuple[CorrelationRegime, ...]
     funding_regimes: tuple[FundingRegime, ...]
     tail_interval: F  # steps
@@ -288,10 +298,53 @@ class Market(NamedTuple):
     mark_decay: F
 
 
+class Bar(NamedTuple):
+    """One bar of a recorded history in kernel units: what a tick takes from it.
+
+    Lows and highs are simple returns from the close before, so low <= 0 <= high, and they hold the
+    bar's own return.
+    """
+
+    return_a: F
+    return_b: F
+    variance_a: F  # of the bar's returns, as estimated before it began
+    covariance: F
+    variance_b: F
+    low_a: F
+    high_a: F
+    low_b: F
+    high_b: F
+    due: F  # 1 where funding is paid at the bar's end
+    funding_a: F
+    funding_b: F
+    z: F
+    trend: F
+
+
+class Replay(NamedTuple):
+    """One market point whose tapes are cut out of a recorded history."""
+
+    bars: T  # [count * BAR_STRIDE], records of Bar one after the other
+    count: U  # of bars
+    last: F  # count - 1
+    resamples: F  # 1: a stationary block bootstrap, 0: windows
+    restart: U  # probability of a new block after a step, in units of 2^-31
+    windows: U  # windows of each batch
+    extra: U  # batches that have one window more
+    stride: U  # bars between windows
+    coincidence: F  # how much of the other leg's adverse extreme meets a leg's own
+    slippage_multiplier: F
+
+
+BAR_STRIDE = 16
+"""Numbers from one bar of a history to the next."""
+
+
 class MarketState(NamedTuple):
     """What a path carries from step to step."""
 
     regime: F
+    volatility_regime: F
     correlation_regime: F
     funding_regime: F
     price_a: F  # over the price at time 0
@@ -341,6 +394,7 @@ class Features(NamedTuple):
     correlated_premiums: bool = False
     isolated: bool = False  # each leg in a margin account of its own
     by_regime: bool = False  # accounts keep a book for each regime
+    intrabar: bool = False  # the tick holds the step's lows and highs: `ticks.py`
 
 
 class Shape(NamedTuple):
@@ -348,6 +402,7 @@ class Shape(NamedTuple):
 
     features: Features = Features()
     regimes: int = 1
+    volatility_regimes: int = 0
     correlation_regimes: int = 0
     funding_regimes: int = 0
     jumps: int = 0  # 1 if any regime has joint jumps

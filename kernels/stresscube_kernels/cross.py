@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from . import ticks
 from .books import Fill, die, watch
 from .contract import Account, Features, Policy, Tick
 from .legs import legs
-from .margin import Balance, Held, Settled, hold_leg, settle
+from .margin import Balance, Held, Settled, hold_leg, inside_leg, settle
 from .ops import Ops
 
 
@@ -63,4 +64,10 @@ def weigh(
         owed=a.owed + b.owed,
         penalty=a.penalty + b.penalty,
     )
+    if features.intrabar:
+        together = ticks.extremes(tick).coincidence
+        in_a = inside_leg(ops, leg_a, filled.leg_a.held, together)
+        in_b = inside_leg(ops, leg_b, filled.leg_b.held, together)
+        dip = ops.fmin(in_a.worst + in_b.beside, in_a.beside + in_b.worst)
+        balance = balance._replace(least=balance.equity + dip)
     return Weighed(a, b, balance, settle(ops, features, tick, balance))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .books import Fill, die, watch
 from .contract import Account, Features, Policy, Tick
 from .legs import Leg, LegFill, fill_leg, legs
-from .margin import Balance, Held, Settled, hold_leg, settle
+from .margin import NOWHERE, Balance, Held, Settled, hold_leg, inside_leg, settle
 from .ops import Ops
 from .tree import combine
 
@@ -71,28 +71,30 @@ def weigh(
     leg_a, leg_b = legs(features, tick, policy, account.mark)
     a, b = hold_leg(ops, leg_a, filled.leg_a.held), hold_leg(ops, leg_b, filled.leg_b.held)
     living = account.alive > 0.5
-    balance_a = balance_of(ops, living, account.equity_a, filled.leg_a, a, tick.variance_a)
-    balance_b = balance_of(ops, living, account.equity_b, filled.leg_b, b, tick.variance_b)
+    balance_a = balance_of(ops, features, leg_a, living, account.equity_a, filled.leg_a, a)
+    balance_b = balance_of(ops, features, leg_b, living, account.equity_b, filled.leg_b, b)
     found_a = settle(ops, features, tick, balance_a)
     found_b = settle(ops, features, tick, balance_b)
     return Weighed(a, balance_a, found_a), Weighed(b, balance_b, found_b)
 
 
 def balance_of(
-    ops: Ops, living: Any, equity: Any, filled: LegFill, held: Held, variance: Any
+    ops: Ops, features: Features, leg: Leg, living: Any, equity: Any, filled: LegFill, held: Held
 ) -> Balance:
     """One leg's account over a step. A leg that is not held dies only of debt."""
     start = equity - filled.fees - filled.slippage
     end = start + filled.gain
     exposed = (ops.fabs(filled.held) > 0.0) | (end < 0.0)
+    inside = inside_leg(ops, leg, filled.held, 0.0) if features.intrabar else NOWHERE
     return Balance(
         living=living & exposed,
         distance=start - held.start,
-        variance=held.weight * held.weight * variance,
+        variance=held.weight * held.weight * leg.variance,
         equity=end,
         required=held.end,
         owed=held.owed,
         penalty=held.penalty,
+        least=end + inside.worst,
     )
 
 
@@ -167,7 +169,7 @@ def weigh_survivor(
     filled = fill_leg(ops, features, leg, account.rest, order, both=False, nets=False)
     held = hold_leg(ops, leg, filled.held)
     lives = survives(ops, account)
-    balance = balance_of(ops, lives, account.rest_equity, filled, held, leg.variance)
+    balance = balance_of(ops, features, leg, lives, account.rest_equity, filled, held)
     found = settle(ops, features, tick, balance)
     return Survivor(leg, held_on, order, filled, Weighed(held, balance, found))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from . import ticks
 from .contract import Features, Policy, Tick, Venue
 from .ops import Ops
 
@@ -19,6 +20,8 @@ class Leg(NamedTuple):
     mark_before: Any  # the same at the step's start
     slippage_multiplier: Any
     venue: Venue
+    low: Any = 0.0  # furthest returns inside the step, where the tick holds them
+    high: Any = 0.0
 
 
 def legs(features: Features, tick: Tick, policy: Policy, mark_before: Any = 0.0) -> tuple[Leg, Leg]:
@@ -27,9 +30,14 @@ def legs(features: Features, tick: Tick, policy: Policy, mark_before: Any = 0.0)
     moves_a = (tick.return_a, tick.noise_a, tick.variance_a, tick.funding_a)
     moves_b = (tick.return_b, tick.noise_b, tick.variance_b, tick.funding_b)
     venue_a, venue_b = policy.venues[0], policy.venues[-1]
+    a = Leg(*moves_a, 0.0, 0.0, tick.slippage_multiplier, venue_a)
+    b = Leg(*moves_b, *marks, tick.slippage_multiplier, venue_b)
+    if not features.intrabar:
+        return a, b
+    inside = ticks.extremes(tick)
     return (
-        Leg(*moves_a, 0.0, 0.0, tick.slippage_multiplier, venue_a),
-        Leg(*moves_b, *marks, tick.slippage_multiplier, venue_b),
+        a._replace(variance=0.0, low=inside.low_a, high=inside.high_a),
+        b._replace(variance=0.0, low=inside.low_b, high=inside.high_b),
     )
 
 

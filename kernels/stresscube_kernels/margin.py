@@ -70,6 +70,36 @@ def owed(ops: Ops, leg: Leg, notional: Any) -> Any:
     return notional * ops.fmax(ops.fmin(leg.funding, cap), -cap)
 
 
+class Inside(NamedTuple):
+    """What a leg does to equity less margin inside the step, against where the step ends."""
+
+    worst: Any  # at the leg's own worst price
+    beside: Any  # while the other leg is at its worst
+
+
+NOWHERE = Inside(0.0, 0.0)
+
+
+def inside_leg(ops: Ops, leg: Leg, held: Any, coincidence: Any) -> Inside:
+    """What the lows and highs of a step do to a leg (no mark, that is a simulated market's).
+
+    Equity less margin rises with a long leg's price and falls with a short one's, for margin rates
+    are below 1: it is least at the low of one and the high of the other. The price at which a leg
+    stands while the other is at its worst lies between its own best and worst; the data do not
+    tell where.
+    """
+    long = held > 0.0
+    worst = ops.where(long, leg.low, leg.high)
+    best = ops.where(long, leg.high, leg.low)
+
+    def against_end(change: Any) -> Any:
+        moved = held + held * change
+        return held * (change - leg.change) - margin(ops, leg.venue.tiers, moved).required
+
+    beside = coincidence * worst + (1.0 - coincidence) * best
+    return Inside(against_end(worst), against_end(beside))
+
+
 class Balance(NamedTuple):
     """A margin account over one step, before anything is done about it."""
 
@@ -80,6 +110,7 @@ class Balance(NamedTuple):
     required: Any  # margin then
     owed: Any  # funding then, if it is due
     penalty: Any  # liquidation fee, if equity suffices
+    least: Any = 0.0  # equity less margin inside the step, where the tick holds extremes
 
 
 class Settled(NamedTuple):
@@ -121,10 +152,13 @@ def is_hit(ops: Ops, features: Features, tick: Tick, balance: Balance) -> Any:
 
     A Brownian bridge between distances d0 and d1 with variance v over the step touches 0 with
     probability exp(-2 d0 d1 / v). With e ~ Exp(1) that is the event e v > 2 d0 d1: no
-    transcendental per policy, and one draw serves them all.
+    transcendental per policy, and one draw serves them all. Where the tick holds the step's lows
+    and highs, they tell instead.
     """
     distance = balance.equity - balance.required
     touched = distance <= 0.0
+    if features.intrabar:
+        return touched | (ops.fmin(balance.distance, balance.least) <= 0.0)
     if not features.bridge:
         return touched
     return touched | (tick.bridge * balance.variance > 2.0 * balance.distance * distance)
@@ -133,7 +167,8 @@ def is_hit(ops: Ops, features: Features, tick: Tick, balance: Balance) -> Any:
 def closing_equity(ops: Ops, features: Features, tick: Tick, balance: Balance) -> Any:
     """Where a hit account is closed: at its margin, which it met inside the step.
 
-    Without the bridge, and where a jump fell (at the step's end), it is found where it is.
+    Without the bridge, where a jump fell (at the step's end) and in recorded history, it is found
+    where it is.
     """
     if features.bridge and not features.events:
         return balance.required

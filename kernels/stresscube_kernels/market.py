@@ -3,6 +3,7 @@
 Two legs follow geometric Brownian motions (or a Student-t mixture of them) whose volatilities
 and drifts switch with a Markov chain of regimes, and whose correlation may switch with a slower
 chain of its own. Around them: jumps, a mispricing of leg b, premium indices, signals, shocks.
+A recorded history in place of all that is in `replay.py`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def market_start(ops: Ops, features: Features, market: Market, draw: Draw) -> Ma
         for block in philox.BLOCK_START_SPIKES
     ]
     words_premium = philox.words(ops, draw, philox.BLOCK_START_FUNDING)
+    word_volatility = philox.words(ops, draw, philox.BLOCK_START_VOLATILITY)[0]
     zero = ops.u2f(draw.path ^ draw.path)  # in the shape of the paths, for arrays
     one = zero + 1.0
     regime = zero + switch(ops, word, starts(market.regimes))
@@ -42,6 +44,7 @@ def market_start(ops: Ops, features: Features, market: Market, draw: Draw) -> Ma
         premium_a, premium_b = (funding.start(p, z) for p, z in zip(legs, noises, strict=True))
     return MarketState(
         regime=regime,
+        volatility_regime=zero + switch(ops, word_volatility, starts(market.volatility_regimes)),
         correlation_regime=zero + switch(ops, word_correlation, starts(market.correlation_regimes)),
         funding_regime=funding_regime,
         price_a=one,
@@ -80,6 +83,7 @@ def market_step(
     before = state  # what a strategy may know at the step's start
     shocked = shock(ops, market, state, draw)
     here = regime_at(ops, market, shocked.regime, state.correlation_regime)
+    here = scaled(ops, market, here, state.volatility_regime)
     state, mixing = mix(ops, features, market, state, shocked.regime, draw)
     state, moved, events = move_spread(ops, market, state, here, draw)
     jumped = jump(ops, here, draw)
@@ -133,6 +137,7 @@ def market_step(
     )
     return state._replace(
         regime=switch(ops, word_regime, row(ops, state.regime, market.regimes)),
+        volatility_regime=next_volatility(ops, market, state, draw),
         correlation_regime=switch(
             ops, word_correlation, row(ops, state.correlation_regime, market.correlation_regimes)
         ),
@@ -171,6 +176,39 @@ def came_from(ops: Ops, market: Market, here: Regime, k: int, word: Any) -> Comp
         () if isinstance(column[0], tuple) else pick(ops, source, column)
         for column in zip(*parts, strict=True)
     ))  # fmt: skip
+
+
+def scaled(ops: Ops, market: Market, here: Regime, volatility_regime: Any) -> Regime:
+    """The numbers of the regime in force with the slow chain's multipliers."""
+    if not market.volatility_regimes:
+        return here
+    m_a, m_b = (
+        pick(ops, volatility_regime, [getattr(state, name) for state in market.volatility_regimes])
+        for name in ("multiplier_a", "multiplier_b")
+    )
+    return amplified(here, m_a, m_b)
+
+
+def amplified(regime: Regime, factor_a: Any, factor_b: Any) -> Regime:
+    """A regime with its volatilities times factors, the drifts of prices as they were.
+
+    The log-return's drift is mu - sigma^2 / 2, so it gives up half of what the variance gains.
+    """
+    gain_a, gain_b = (0.5 * (1.0 - factor * factor) for factor in (factor_a, factor_b))
+    return regime._replace(
+        drift_a=regime.drift_a + gain_a * (regime.deviation_a * regime.deviation_a),
+        drift_b=regime.drift_b + gain_b * (regime.deviation_b * regime.deviation_b),
+        deviation_a=factor_a * regime.deviation_a,
+        deviation_b=factor_b * regime.deviation_b,
+    )
+
+
+def next_volatility(ops: Ops, market: Market, state: MarketState, draw: Draw) -> Any:
+    """The slow volatility chain's state at the next step."""
+    if not market.volatility_regimes:
+        return state.volatility_regime
+    word = philox.words(ops, draw, philox.BLOCK_VOLATILITY)[0]
+    return switch(ops, word, row(ops, state.volatility_regime, market.volatility_regimes))
 
 
 def premium_at(ops: Ops, market: Market, here: Regime, funding_regime: Any) -> tuple[Premium, ...]:

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from .chain import stationary, transition_matrix
 from .rates import decay, event_probability
-from .spec import ChainSpec, MarketSpec, MispricingSpec, PolicySpec, RegimeSpec
+from .spec import (
+    AnyMarket,
+    ChainSpec,
+    HistorySpec,
+    MarketSpec,
+    MispricingSpec,
+    PolicySpec,
+    RegimeSpec,
+    ReplaySpec,
+)
 
 STILL = MispricingSpec(1.0, 0.0)
 """A component that never moves."""
@@ -38,12 +47,39 @@ def correlation(market: MarketSpec, regime: RegimeSpec) -> float:
     return float(np.dot(shares_of(market.correlation_chain), values))
 
 
-def covariance(market: MarketSpec) -> tuple[float, float, float]:
-    """(var_a, cov, var_b) a year of the stationary diffusion."""
+def usual_multiplier(market: MarketSpec) -> tuple[float, float]:
+    """The legs' multipliers in the most frequent state of the slow volatility chain."""
+    if market.volatility_chain is None:
+        return 1.0, 1.0
+    usual = int(np.argmax(shares_of(market.volatility_chain)))
+    return market.volatility_regimes[usual].multiplier
+
+
+def multiplied(market: MarketSpec) -> tuple[float, float, float]:
+    """Long-run means of m_a^2, m_a m_b and m_b^2, the slow volatility chain's multipliers."""
+    if market.volatility_chain is None:
+        return 1.0, 1.0, 1.0
+    shares = np.array(shares_of(market.volatility_chain))
+    a, b = np.array([state.multiplier for state in market.volatility_regimes]).T
+    return float(shares @ (a * a)), float(shares @ (a * b)), float(shares @ (b * b))
+
+
+def recorded_covariance(history: HistorySpec) -> tuple[float, float, float]:
+    """(var_a, cov, var_b) a year of a history's returns."""
+    close = np.asarray(history.close, np.float64)
+    found = np.cov(close[1:] / close[:-1] - 1.0, rowvar=False) / history.step
+    return float(found[0, 0]), float(found[0, 1]), float(found[1, 1])
+
+
+def covariance(market: AnyMarket) -> tuple[float, float, float]:
+    """(var_a, cov, var_b) a year of the stationary diffusion, or of the whole recorded history."""
+    if isinstance(market, ReplaySpec):
+        return recorded_covariance(market.history)
     total = np.zeros(3)
     for share, regime in zip(regime_shares(market), market.regimes, strict=True):
         a, b = regime.volatility
         total += share * np.array([a * a, correlation(market, regime) * a * b, b * b])
+    total *= multiplied(market)  # the chains are independent
     return float(total[0]), float(total[1]), float(total[2])
 
 
@@ -167,20 +203,27 @@ def spike_memory(component: MispricingSpec, step: float) -> float:
     return event_probability(component.spike_intensity, step) / (1.0 - kept * kept)
 
 
-def min_variance_ratio(market: MarketSpec) -> float:
-    """The hedge ratio cov / var_b of the stationary diffusion."""
+def min_variance_ratio(market: AnyMarket) -> float:
+    """The hedge ratio cov / var_b of the stationary diffusion, or of the whole history."""
     _, cov, var_b = covariance(market)
     return max(cov / var_b, 0.0) if var_b > 0.0 else 1.0
 
 
-def sizing_factor(market: MarketSpec, hedge_ratio: float, assumed: float) -> float:
+def usual_moments(market: AnyMarket) -> tuple[tuple[float, float], float]:
+    """Volatilities and correlation in the most frequent states, or of the whole history."""
+    if isinstance(market, ReplaySpec):
+        var_a, cov, var_b = covariance(market)
+        spread = math.sqrt(var_a * var_b)
+        return (math.sqrt(var_a), math.sqrt(var_b)), cov / spread if spread > 0.0 else 0.0
+    usual = market.regimes[int(np.argmax(regime_shares(market)))]
+    a, b = (v * m for v, m in zip(usual.volatility, usual_multiplier(market), strict=True))
+    return (a, b), usual_correlation(market, usual)
+
+
+def sizing_factor(market: AnyMarket, hedge_ratio: float, assumed: float) -> float:
     """min(1, sd_spread(rho) / sd_spread(assumed)), rho that of the most frequent states."""
-    shares = regime_shares(market)
-    usual = market.regimes[int(np.argmax(shares))]
-    base, feared = (
-        _spread(usual.volatility, hedge_ratio, rho)
-        for rho in (usual_correlation(market, usual), assumed)
-    )
+    volatility, usual = usual_moments(market)
+    base, feared = (_spread(volatility, hedge_ratio, rho) for rho in (usual, assumed))
     return min(1.0, base / feared) if feared > 0.0 else 1.0
 
 
@@ -189,7 +232,7 @@ def _spread(volatility: tuple[float, float], hedge_ratio: float, rho: float) -> 
     return math.sqrt(max(a * a + b * b - 2.0 * rho * a * b, 0.0))
 
 
-def resolved(policy: PolicySpec, market: MarketSpec) -> PolicySpec:
+def resolved(policy: PolicySpec, market: AnyMarket) -> PolicySpec:
     """The policy with everything that it takes from the market as plain numbers."""
     hedge = policy.hedge_ratio
     if hedge is None:

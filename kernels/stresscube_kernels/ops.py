@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
@@ -93,10 +93,10 @@ class NumpyOps:
         self.dtype = np.dtype(dtype)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        if isinstance(yes, float) and isinstance(no, float):
+            yes = self.dtype.type(yes)  # of two Python numbers numpy would make float64
         # overloads on Any are ambiguous to the type checker
-        made: Any = np.where(condition, yes, no)  # pyright: ignore[reportUnknownVariableType]
-        # of two bare numbers numpy makes float64, whatever the precision
-        return cast("Any", made.astype(self.dtype, copy=False) if made.dtype.kind == "f" else made)
+        return np.where(condition, yes, no)  # pyright: ignore[reportUnknownVariableType]
 
     def fmin(self, x: Any, y: Any) -> Any:
         return np.minimum(x, y)

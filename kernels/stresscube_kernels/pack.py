@@ -12,13 +12,15 @@ import numpy as np
 from . import contract
 from .margin import margin
 from .ops import NumpyOps
-from .rules import REGIMES, rules_of
+from .rules import RECORDED, REGIMES, rules_of
 from .spec import (
     NEVER,
+    AnyMarket,
     Job,
     MarketSpec,
     MispricingSpec,
     PolicySpec,
+    ReplaySpec,
     SimulationSpec,
     VenueSpec,
 )
@@ -186,7 +188,7 @@ def is_isolated(policies: Sequence[PolicySpec]) -> bool:
 
 
 def shape_of(
-    market: MarketSpec, policies: Sequence[PolicySpec], simulation: SimulationSpec
+    market: AnyMarket, policies: Sequence[PolicySpec], simulation: SimulationSpec
 ) -> contract.Shape:
     """The code that these policies on this market need: a feature nobody uses is not compiled.
 
@@ -207,12 +209,14 @@ def shape_of(
     return rules_of(shape).needs(shape)
 
 
-def market_shape(market: MarketSpec) -> contract.Shape:
+def market_shape(market: AnyMarket) -> contract.Shape:
     """The code that a market needs when no policy reads it; every feature it has is on.
 
     A part whose numbers make it nothing (jumps of intensity 0, say) needs no code. Rules of
     another making may have events of their own.
     """
+    if isinstance(market, ReplaySpec):
+        return _replay_shape(market)
     built_in = market.rules == REGIMES
     regimes = market.regimes
     spikes = any(c.spike_intensity > 0.0 for r in regimes for c in r.mispricing)
@@ -230,6 +234,7 @@ def market_shape(market: MarketSpec) -> contract.Shape:
             events=spikes or jumps or leg_jumps or len(market.shocks) > 0 or not built_in,
         ),
         regimes=len(regimes),
+        volatility_regimes=len(market.volatility_regimes),
         correlation_regimes=len(market.correlation_regimes),
         funding_regimes=len(market.funding_regimes) if funding else 0,
         jumps=int(jumps),
@@ -238,6 +243,17 @@ def market_shape(market: MarketSpec) -> contract.Shape:
         shocks=len(market.shocks),
         market=market.rules,
     )
+
+
+def _replay_shape(market: ReplaySpec) -> contract.Shape:
+    """The code that a recorded history needs: every step counts as one with an event."""
+    history = market.history
+    features = contract.Features(
+        funding=history.rates is not None and bool((history.rates != 0.0).any()),
+        events=True,
+        intrabar=market.ranges and history.low is not None,
+    )
+    return contract.Shape(features=features, market=RECORDED)
 
 
 def _components(components: Sequence[MispricingSpec]) -> int:
@@ -275,7 +291,8 @@ def _features(
     sides = {policy.side for policy in policies}
     bias = any(policy.directional_bias > 0.0 for policy in policies)
     return features._replace(
-        bridge=simulation.bridge,
+        bridge=simulation.bridge and not features.intrabar,
+        intrabar=simulation.bridge and features.intrabar,
         latency=any(venue.latency > 0.0 for p in policies for venue in p.venues),
         interval=any(_steps(p.rebalance_interval, simulation) <= steps for p in policies),
         rolls=any(_steps(p.holding, simulation) < steps for p in policies),

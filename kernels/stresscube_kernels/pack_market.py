@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from . import contract, tails
 from .chain import UNIT, cumulative, start_probabilities, transition_matrix
 from .moments import STILL, mispricing_sources, sd_mispricing, spike_memory, step_variance
+from .pack_replay import pack_replay
 from .rates import decay, event_probability
 from .rules import completed, market_rules_of
 from .spec import (
+    AnyMarket,
     ChainSpec,
     JumpSpec,
     LegJumpSpec,
@@ -21,6 +23,7 @@ from .spec import (
     MispricingSpec,
     PremiumSpec,
     RegimeSpec,
+    ReplaySpec,
     ShockSpec,
     SimulationSpec,
 )
@@ -30,11 +33,13 @@ NO_JUMP = JumpSpec(0.0, (0.0, 0.0), (0.0, 0.0), 0.0)
 NO_LEG_JUMPS = (LegJumpSpec(0.0, 0.0, 0.0),) * 2
 
 
-def pack_market(market: MarketSpec, simulation: SimulationSpec, shape: contract.Shape) -> Any:
+def pack_market(market: AnyMarket, simulation: SimulationSpec, shape: contract.Shape) -> Any:
     """A market point per step; leaves are float64 and uint32 scalars, and one table.
 
     Raises KeyError for a parameter that the market's rules take and the market does not give.
     """
+    if isinstance(market, ReplaySpec):
+        return pack_replay(market, simulation)
     step = simulation.step
     nexts, starts = _chain(market.chain, step)
     components = _mispricing(market, shape.mispricing, step)
@@ -43,6 +48,7 @@ def pack_market(market: MarketSpec, simulation: SimulationSpec, shape: contract.
             _regime(regime, step, shape, nexts[k], starts[k])._replace(mispricing=components[k])
             for k, regime in enumerate(market.regimes)
         ),
+        volatility_regimes=_volatility_regimes(market, step),
         correlation_regimes=_correlation_regimes(market, step),
         funding_regimes=_funding_regimes(market, step)[: shape.funding_regimes],
         tail_interval=np.float64(max(1.0, round(market.tail_interval / step))),
@@ -80,6 +86,21 @@ def _chain(chain: ChainSpec, step: float) -> tuple[list[tuple[Any, ...]], Any]:
     nexts = cumulative(transition_matrix(chain, step))
     starts = cumulative(start_probabilities(chain)[None, :])[0]
     return [tuple(row) for row in nexts], starts
+
+
+def _volatility_regimes(market: MarketSpec, step: float) -> tuple[contract.VolatilityRegime, ...]:
+    if market.volatility_chain is None:
+        return ()
+    nexts, starts = _chain(market.volatility_chain, step)
+    return tuple(
+        contract.VolatilityRegime(
+            multiplier_a=np.float64(state.multiplier[0]),
+            multiplier_b=np.float64(state.multiplier[1]),
+            next=nexts[k],
+            start=starts[k],
+        )
+        for k, state in enumerate(market.volatility_regimes)
+    )
 
 
 def _correlation_regimes(market: MarketSpec, step: float) -> tuple[contract.CorrelationRegime, ...]:

@@ -51,6 +51,8 @@ class Programs:
 
 def market_template(shape: contract.Shape, rules: MarketRules) -> Any:
     """A market record of this shape; only its structure and the leaves' dtypes mean anything."""
+    if rules.market is not None:
+        return rules.market(shape)
     real, word = np.float64(0.0), np.uint32(0)
     premium = contract.Premium(real, real, real, real, real, real)
     premiums = (premium, premium) if shape.features.funding else ()
@@ -70,6 +72,9 @@ def market_template(shape: contract.Shape, rules: MarketRules) -> Any:
         next=(word,) * shape.regimes,
         start=word,
     )
+    scaling = contract.VolatilityRegime(
+        multiplier_a=real, multiplier_b=real, next=(word,) * shape.volatility_regimes, start=word
+    )
     slow = contract.CorrelationRegime(
         correlation=real, next=(word,) * shape.correlation_regimes, start=word
     )
@@ -78,6 +83,7 @@ def market_template(shape: contract.Shape, rules: MarketRules) -> Any:
     )
     market = contract.Market(
         regimes=(regime,) * shape.regimes,
+        volatility_regimes=(scaling,) * shape.volatility_regimes,
         correlation_regimes=(slow,) * shape.correlation_regimes,
         funding_regimes=(funding,) * shape.funding_regimes,
         tail_interval=real,

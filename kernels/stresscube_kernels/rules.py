@@ -1,8 +1,9 @@
 """Which rules a market and an account follow: the functions and records they are made of, by name.
 
-The built-in rules make ticks from regimes (`market.py`) and trade a pair (`policy.py`). Others are
-written the same way, registered, and named by `MarketSpec.rules` or `PolicySpec.rules`; every
-backend then traces, compiles and runs them like the built-in.
+The built-in rules make ticks from regimes (`market.py`) or of recorded history (`replay.py`) and
+trade a pair (`policy.py`). Others are written the same way, registered, and named by
+`MarketSpec.rules` or `PolicySpec.rules`; every backend then traces, compiles and runs them like
+the built-in.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from . import contract
+from . import contract, replay
 from .decide import acts
 from .market import market_start, market_step
 from .ops import Ops
@@ -23,6 +24,7 @@ from .tree import extended, names, record
 
 PAIR = "pair"
 REGIMES = "regimes"
+RECORDED = "recorded"
 PolicyTemplate = Callable[[contract.Shape], Any]
 Step = Callable[[Ops, contract.Features, Any, Any, contract.Tick, Any], Any]
 Pack = Callable[[PolicySpec, SimulationSpec, contract.Shape], Any]
@@ -112,6 +114,7 @@ class MarketRules:
     state: a record of the state's structure, of reals; its first fields are `MarketState`'s.
     parameters: names of what it takes besides: its market record then has a further field,
         `parameters`. None for no such field.
+    market: (shape) -> a record of the market's structure, where that is not `contract.Market`.
     """
 
     name: str
@@ -119,10 +122,20 @@ class MarketRules:
     step: Callable[[Ops, contract.Features, Any, Any, contract.Draw], Any] = market_step
     state: Any = NO_STATE
     parameters: tuple[str, ...] | None = None
+    market: Callable[[contract.Shape], Any] | None = None
 
 
 _known = {PAIR: Rules(PAIR, acts=acts, idle=policy_idle)}
-_known_markets = {REGIMES: MarketRules(REGIMES)}
+_known_markets = {
+    REGIMES: MarketRules(REGIMES),
+    RECORDED: MarketRules(
+        RECORDED,
+        replay.start,
+        replay.step,
+        state=extended(NO_STATE, "bar", 0.0),
+        market=replay.template,
+    ),
+}
 
 
 def register(rules: Rules) -> Rules:

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
 NEVER = math.inf
 """A duration or threshold that is never reached."""
 
@@ -122,6 +126,14 @@ class RegimeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class VolatilityRegimeSpec:
+    """One state of the slow chain that multiplies the volatilities of (leg a, leg b)."""
+
+    name: str
+    multiplier: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class CorrelationRegimeSpec:
     """One state of the slow chain that carries only the correlation."""
 
@@ -164,6 +176,51 @@ class MarketSpec:
     shocks: tuple[ShockSpec, ...] = ()
     rules: str = "regimes"
     parameters: tuple[ParameterSpec, ...] = ()
+    volatility_regimes: tuple[VolatilityRegimeSpec, ...] = ()
+    volatility_chain: ChainSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HistorySpec:
+    """Recorded prices of (leg a, leg b), bars of one length without holes.
+
+    close: [bars, 2], prices at bar ends. low, high: [bars, 2], or None; low <= close <= high.
+    rates: [bars, 2], the funding that each leg's holder is to pay: the rate known before a bar,
+    or where `due` [bars] holds, what is paid at its end; None for no funding. step: years.
+    """
+
+    close: Array
+    step: float
+    low: Array | None = None
+    high: Array | None = None
+    rates: Array | None = None
+    due: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySpec:
+    """A market point whose paths are cut out of a history; durations in years.
+
+    method: "windows", each `stride` after the other, or "bootstrap" in blocks of mean length
+    `block_length`. ranges: whether lows and highs decide liquidation inside a step.
+    coincidence: 1 where a leg's worst price meets the other's worst, 0 where it meets its best.
+    Half-lives are of the averages behind variances, vol_ratio and trend, and z; spread_half_life
+    is NEVER where nobody reads z.
+    """
+
+    history: HistorySpec
+    method: str = "windows"
+    stride: float = NEVER
+    block_length: float = 1.0 / 365
+    ranges: bool = True
+    coincidence: float = 1.0
+    slippage_multiplier: float = 1.0
+    variance_half_life: float = 6.0 / (365 * 24)
+    signal_half_life: float = 0.5 / (365 * 24)
+    spread_half_life: float = NEVER
+
+
+AnyMarket = MarketSpec | ReplaySpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +301,13 @@ class SimulationSpec:
 class Job:
     """One market point and the policies that run on its paths."""
 
-    market: MarketSpec
+    market: AnyMarket
     policies: tuple[PolicySpec, ...]
     simulation: SimulationSpec
+
+    @property
+    def simulated(self) -> MarketSpec:
+        """The market, where regimes make it. Raises TypeError where history does."""
+        if not isinstance(self.market, MarketSpec):
+            raise TypeError("the market of this job is a recorded history")
+        return self.market

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .contract import Tick
 from .ops import Ops
 
 CORRELATION = 8.0
@@ -35,6 +36,39 @@ def jumped(state: Any) -> Any:
 def due(ops: Ops, state: Any) -> Any:
     """Whether funding is paid at the step's end (b)."""
     return ops.where(jumped(state), state - JUMPED, state) > DUE - 0.5
+
+
+class Extremes(NamedTuple):
+    """How far prices went inside a step, as simple returns from its start: low <= 0 <= high.
+
+    Both hold the step's own return. coincidence: 1 where a leg's worst price meets the other's
+    worst, 0 where it meets the other's best, or a weight between.
+    """
+
+    low_a: Any
+    high_a: Any
+    low_b: Any
+    high_b: Any
+    coincidence: Any
+
+
+def with_extremes(tick: Tick, extremes: Extremes) -> Tick:
+    """A tick that holds extremes, in the fields of what they stand in for: the bridge.
+
+    The mispricing's field is free because a recorded history has no fair price.
+    """
+    return tick._replace(
+        variance_a=extremes.low_a,
+        covariance=extremes.high_a,
+        variance_b=extremes.low_b,
+        bridge=extremes.high_b,
+        mispricing=extremes.coincidence,
+    )
+
+
+def extremes(tick: Tick) -> Extremes:
+    """The extremes that a tick holds; only where the code has the feature `intrabar`."""
+    return Extremes(tick.variance_a, tick.covariance, tick.variance_b, tick.bridge, tick.mispricing)
 
 
 class Unpacked(NamedTuple):

@@ -11,7 +11,7 @@ from . import philox, policy, ticks
 from .contract import Account, Draw, Features, Market, MarketState, Policy, Regime, Tick
 from .decide import NOTHING, Order, acts, decide
 from .lines import Input, Line, Operand
-from .market import market_step, regime_at
+from .market import amplified, market_step, regime_at
 from .ops import Ops
 from .policy import policy_idle, policy_step
 from .special import expm1, exponential, log, normal
@@ -109,19 +109,10 @@ def built_in_words(ops: Ops, draw: Draw, block: int) -> tuple[Any, ...]:
 def scaled(market: Market, factor: Any) -> Market:
     """The market with every regime's volatility times a factor, the drifts of prices as they were.
 
-    The log-return's drift is mu - sigma^2 / 2, so it gives up half of what the variance gains.
+    See `market.amplified`.
     """
-    gain = 0.5 * (1.0 - factor * factor)
     return market._replace(
-        regimes=tuple(
-            regime._replace(
-                drift_a=regime.drift_a + gain * (regime.deviation_a * regime.deviation_a),
-                drift_b=regime.drift_b + gain * (regime.deviation_b * regime.deviation_b),
-                deviation_a=factor * regime.deviation_a,
-                deviation_b=factor * regime.deviation_b,
-            )
-            for regime in market.regimes
-        )
+        regimes=tuple(amplified(regime, factor, factor) for regime in market.regimes)
     )
 
 
@@ -156,7 +147,13 @@ def diffusion(
         mispricing=(),
         premium=(),
     )
-    plain = market._replace(regimes=(one,), correlation_regimes=(), funding_regimes=(), shocks=())
+    plain = market._replace(
+        regimes=(one,),
+        volatility_regimes=(),
+        correlation_regimes=(),
+        funding_regimes=(),
+        shocks=(),
+    )
     gaussian = Features(bridge=features.bridge, latency=features.latency)
     nowhere = MarketState(*([0.0] * len(MarketState._fields)))
     tick = market_step(ops, gaussian, plain, nowhere, draw)[1]

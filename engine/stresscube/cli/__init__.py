@@ -1,4 +1,4 @@
-"""The command line: `stresscube run | check | show | plot | schema`."""
+"""The command line: `stresscube run | check | show | recommend | export | plot | ...`."""
 
 from stresscube.cli.app import app, main
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -16,13 +16,17 @@ from rich.table import Table
 
 from stresscube.backends import Backend, choose
 from stresscube.cli import rates
+from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.cli.scenario import load_scenario
 from stresscube.memory import Shares, default_budget, parse_size, shares
 from stresscube.plan import Plan, make_plan
 from stresscube.runner import usable_cores
-from stresscube.store.layout import groups
+from stresscube.scenario.recorded import described, recorded
+from stresscube.store.layout import cube_bytes
 from stresscube.text import count, data_size, label, plural, time_span
+from stresscube_kernels.pack_replay import stride_steps, window_count
+from stresscube_kernels.spec import ReplaySpec
 
 MEASURING = 0.5
 """Seconds that the short run should take."""
@@ -39,21 +43,57 @@ def check(
     threads: int | None,
     memory: str | None,
     trust: bool,
+    as_json: bool = False,
 ) -> None:
     """Print the plan of a run."""
     chosen = choose(backend)
     plan = make_plan(load_scenario(scenario, paths, seed, settings), chosen, trust=trust)
     cores = threads or usable_cores()
     budget = default_budget() if memory is None else parse_size(memory)
+    share = shares(plan, chosen, budget, cores)
+    if as_json:
+        forecast = _forecast(plan, chosen, share, cores)
+        emit({**_document(plan, share, budget), **asdict(forecast), "backend": chosen.name})
+        return
     out = console()
     out.print(f"[bold]{escape(str(plan.scenario.name))}[/]: {escape(str(scenario))}")
     out.print()
     if plan.axes:
         out.print(_axes_table(plan, out))
         out.print()
-    share = shares(plan, chosen, budget, cores)
-    _print_facts(_sizes(plan, share, budget), out)
-    _print_facts({"time": _time(plan, chosen, share, cores)}, out)
+    _print_facts(_data(plan) | _sizes(plan, share, budget), out)
+    forecast = _forecast(plan, chosen, share, cores)
+    _print_facts({"time": _in_words(forecast, plan, chosen, cores)}, out)
+    _print_notes(plan, out)
+
+
+def _document(plan: Plan, share: Shares, budget: int) -> dict[str, Any]:
+    """Return the plan as JSON has it: sizes in bytes, times in seconds and hours."""
+    return {
+        "name": plan.scenario.name,
+        "axes": [
+            {"name": it.name, "of": it.kind, "units": it.units, "values": it.values}
+            for it in plan.axes
+        ],
+        "cells": plan.cells,
+        "infeasible": plan.cells - plan.feasible_cells,
+        "market_points": plan.market_points,
+        "policies": plan.policies,
+        "paths": plan.paths,
+        "paths_at_once": min(share.batch, plan.paths),
+        "steps": plan.simulation.steps,
+        "step_hours": plan.simulation.step * HOURS,
+        "blocks": len(plan.blocks),
+        "policy_steps": plan.policy_steps,
+        "memory_bytes": budget,
+        "outcome_bytes_a_block": _outcome_bytes(plan),
+        "cube_bytes": cube_bytes(plan),
+    }
+
+
+def _outcome_bytes(plan: Plan) -> int:
+    width = 8 if plan.simulation.precision == "float64" else 4
+    return len(plan.outcomes) * plan.block_policies * plan.paths * width
 
 
 def _axes_table(plan: Plan, out: Console) -> Table:
@@ -81,12 +121,37 @@ def _shortened(words: Sequence[str], width: int) -> str:
     return ", ".join([*words[:3], "...", words[-1]])
 
 
+def _data(plan: Plan) -> dict[str, str]:
+    """Return what a replay is cut from, and how, in words."""
+    if not plan.scenario.market.replayed:
+        return {}
+    market = plan.market(plan.blocks[0])
+    assert isinstance(market, ReplaySpec)
+    if market.method == "bootstrap":
+        cut = f"blocks of {_hours(market.block_length * HOURS)} on average"
+    else:
+        stride = _hours(stride_steps(market, plan.simulation) * plan.simulation.step * HOURS)
+        windows = window_count(market, plan.simulation)
+        cut = f"{plural(windows, 'window')}, each {stride} after the other"
+        if (shared := plan.overlap(plan.blocks[0])) > 1.0:
+            cut += f"; they overlap, so errors are {math.sqrt(shared):.3g} times wider"
+    return {"data": described(recorded(plan.scenario)), "cut": cut}
+
+
+def _print_notes(plan: Plan, out: Console) -> None:
+    """Print what was found in recorded data."""
+    notes = recorded(plan.scenario).tape.notes if plan.scenario.market.replayed else ()
+    if notes:
+        out.print()
+        out.print("[bold]found in the data[/]:")
+    for note in notes:
+        out.print(f"  {escape(note)}", soft_wrap=True)
+
+
 def _sizes(plan: Plan, share: Shares, budget: int) -> dict[str, str]:
     """Return what there is to compute and to keep, in words."""
     steps, step = plan.simulation.steps, plan.simulation.step * HOURS
     infeasible = plan.cells - plan.feasible_cells
-    width = 8 if plan.simulation.precision == "float64" else 4
-    outcomes = len(plan.outcomes) * plan.block_policies * plan.paths * width
     place = "in a scratch file" if share.spill else "in memory"
     place = "on the card" if share.on_device else place
     markets = plural(plan.market_points, "market")
@@ -98,8 +163,8 @@ def _sizes(plan: Plan, share: Shares, budget: int) -> dict[str, str]:
         "blocks": f"{len(plan.blocks):,} of {plan.block_policies:,} cells at most",
         "work": f"{count(plan.policy_steps)} policy-steps",
         "memory": f"{data_size(budget)} at most; {at_once} at a time",
-        "outcomes": f"{data_size(outcomes)} a block, {place}",
-        "cube": f"{data_size(_cube_bytes(plan))} before compression",
+        "outcomes": f"{data_size(_outcome_bytes(plan))} a block, {place}",
+        "cube": f"{data_size(cube_bytes(plan))} before compression",
     }
 
 
@@ -110,25 +175,39 @@ def _hours(hours: float) -> str:
     return f"{hours * 3.6e6:.4g} ms"
 
 
-def _cube_bytes(plan: Plan) -> int:
-    variables = [variable for group in groups(plan).values() for variable in group]
-    return sum(math.prod(it.shape) * np.dtype(it.dtype).itemsize for it in variables)
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """seconds: that a run would take. policy_steps_a_second: at this rate. source: of the rate."""
+
+    seconds: float
+    policy_steps_a_second: float | None
+    source: str
 
 
-def _time(plan: Plan, backend: Backend, share: Shares, threads: int) -> str:
+def _forecast(plan: Plan, backend: Backend, share: Shares, threads: int) -> Forecast:
     if not plan.policy_steps:
-        return "none: no cell is feasible"
+        return Forecast(0.0, None, "no cell is feasible")
     known = rates.recall(plan, threads)
-    workers = min(len(backend.workers()), len(plan.blocks))
     if known is not None:
         rate, source = known.policy_steps, f"as its run of {known.day} went here"
     else:
-        rate = workers * measure(plan, backend, threads, on_device=share.on_device)
+        rate = _workers(plan, backend) * measure(plan, backend, threads, on_device=share.on_device)
         source = "measured just now, metrics not counted"
-    span = time_span(plan.policy_steps / rate)
+    return Forecast(plan.policy_steps / rate, rate, source)
+
+
+def _workers(plan: Plan, backend: Backend) -> int:
+    return min(len(backend.workers()), len(plan.blocks))
+
+
+def _in_words(forecast: Forecast, plan: Plan, backend: Backend, threads: int) -> str:
+    if forecast.policy_steps_a_second is None:
+        return f"none: {forecast.source}"
+    workers = _workers(plan, backend)
     several = f"{workers} × {backend.device}" if workers > 1 else backend.device
     where = plural(threads, "thread") if backend.name == "cpu" else several
-    return f"about {span} on {where}: {count(rate)} policy-steps/s, {source}"
+    rate = f"{count(forecast.policy_steps_a_second)} policy-steps/s"
+    return f"about {time_span(forecast.seconds)} on {where}: {rate}, {forecast.source}"
 
 
 def measure(plan: Plan, backend: Backend, threads: int, *, on_device: bool = False) -> float:

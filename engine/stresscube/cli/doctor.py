@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from rich.markup import escape
 from rich.table import Table
 
 from stresscube import doctor
+from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.doctor import Finding
 
 
-def diagnose() -> None:
+def diagnose(*, as_json: bool = False) -> None:
     """Print one paragraph a backend, and what --backend auto takes."""
+    if as_json:
+        backends = [asdict(finding) for finding in doctor.findings()]
+        emit({"program": doctor.program(), "backends": backends, "automatic": doctor.automatic()})
+        return
     out = console()
     out.print(escape(doctor.program()))
     out.print()

@@ -17,6 +17,10 @@ Arguments = ParamSpec("Arguments")
 UNEXPECTED = 70
 """Exit code for a fault of the program itself (EX_SOFTWARE of sysexits.h)."""
 STOPPED = 130
+DAMAGED = 3
+"""Exit code of `stresscube verify` for a run with damage that is still there."""
+UNFINISHED = 4
+"""Exit code of `stresscube status` and `verify` for a sound run with blocks missing."""
 
 
 def one_line_errors(command: Callable[Arguments, None]) -> Callable[Arguments, None]:

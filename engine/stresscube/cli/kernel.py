@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from stresscube.cli.as_json import emit
 from stresscube.cli.scenario import load_scenario
 from stresscube.errors import StresscubeError
 from stresscube.plan import make_plan
@@ -22,7 +23,9 @@ PRINTERS: dict[str, Printer] = {
 }
 
 
-def kernel(scenario: Path, *, backend: str, settings: Sequence[str], trust: bool) -> None:
+def kernel(
+    scenario: Path, *, backend: str, settings: Sequence[str], trust: bool, as_json: bool = False
+) -> None:
     """Print the source that serves every block of a run: Python for numba, or CUDA C++.
 
     Raises StresscubeError for a backend whose code is not generated.
@@ -33,4 +36,9 @@ def kernel(scenario: Path, *, backend: str, settings: Sequence[str], trust: bool
     policies = min(plan.policies, plan.block_policies)
     block = next(block for block in plan.blocks if plan.policy_cells(block).feasible.any())
     source = PRINTERS[backend](programs(plan.code(block)), plan.simulation.precision, policies)
+    if as_json:
+        precision = plan.simulation.precision
+        emit({"name": plan.scenario.name, "backend": backend, "precision": precision,
+              "source": source})  # fmt: skip
+        return
     typer.echo(source, nl=not source.endswith("\n"))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import typer
 import xarray as xr
 
 from stresscube.errors import RunError
+from stresscube.store.objects import LocalObjects, Place, objects_at
 from stresscube.store.reader import IncompleteRun, open_run
 
 
-def open_summary(run: Path) -> xr.Dataset:
+def open_summary(run: Place) -> xr.Dataset:
     """Return a run's summary; say on stderr if blocks are missing.
 
     Raises RunError if there is no run.
     """
-    if not run.exists():
+    objects = objects_at(run)
+    if isinstance(objects, LocalObjects) and not objects.root.exists():
         raise RunError(f"{run}: no such run folder")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", IncompleteRun)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.cli.open import open_summary
 from stresscube.plane import check_extension, cut
@@ -14,7 +15,7 @@ from stresscube.where import parse_where
 
 
 def plot(
-    run: Path,
+    run: str,
     *,
     metric: str,
     x: str | None,
@@ -22,6 +23,7 @@ def plot(
     out: Path | None,
     where: Sequence[str],
     max_liquidation: float,
+    as_json: bool = False,
 ) -> None:
     """Draw a heat map into a file and say what was held fixed."""
     path = out if out is not None else Path(f"{metric}.png")
@@ -32,6 +34,10 @@ def plot(
     from stresscube.plot import heat_map, save
 
     save(heat_map(plane), path)
+    if as_json:
+        held = {it.dim: {"value": it.value, "why": it.why} for it in plane.fixed}
+        emit({"file": path, "metric": metric, "x": plane.x.dim, "y": plane.y.dim, "fixed": held})
+        return
     fixed = f" at {', '.join(map(str, plane.fixed))}" if plane.fixed else ""
     text = f"{path}: {metric} over {plane.x.dim} and {plane.y.dim}{fixed}"
     console().print(escape(text), soft_wrap=True)

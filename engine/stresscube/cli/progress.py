@@ -21,6 +21,8 @@ class Meter:
     """Counts the work of a run and its time; shows nothing.
 
     done: policy-steps of this process. total: policy-steps that were left at the start.
+    blocks, resumed: blocks of its part that are done, and that were when it began. mine: all
+    blocks of its part.
     """
 
     def __init__(self) -> None:
@@ -28,19 +30,19 @@ class Meter:
         self.done = 0
         self.total = 0
         self.blocks = 0
+        self.mine = 0
         self.resumed = 0
         self.seconds = 0.0
         self._started = 0.0
         self._marks: list[tuple[float, int]] = []
         self._lock = threading.Lock()
 
-    def start(self, plan: Plan, done_blocks: frozenset[int]) -> None:
+    def start(self, plan: Plan, done_blocks: frozenset[int], mine: frozenset[int]) -> None:
         """Begin with the blocks that are already there."""
         self.plan = plan
         self.resumed = self.blocks = len(done_blocks)
-        self.total = sum(
-            policy_steps(plan, block) for block in plan.blocks if block.index not in done_blocks
-        )
+        self.mine = len(mine)
+        self.total = sum(policy_steps(plan, plan.blocks[at]) for at in mine - done_blocks)
         self._started = time.monotonic()
         self._marks = [(self._started, 0)]
         self._begin()
@@ -64,6 +66,11 @@ class Meter:
             self.blocks += 1
             self._update()
 
+    def say(self, text: str) -> None:
+        """Show a line at once."""
+        with self._lock:
+            self._show(text)
+
     def finish(self) -> None:
         """Stop the clock and take the display down."""
         self.seconds = time.monotonic() - self._started
@@ -84,6 +91,7 @@ class Meter:
 
     def _begin(self) -> None: ...
     def _update(self) -> None: ...
+    def _show(self, text: str) -> None: ...
     def _end(self) -> None: ...
 
 
@@ -111,7 +119,7 @@ class Bar(Meter):
     def _update(self) -> None:
         assert self.plan is not None
         name = escape(str(self.plan.scenario.name))
-        description = f"{name}: {self.blocks}/{len(self.plan.blocks)} blocks"
+        description = f"{name}: {self.blocks}/{self.mine} blocks"
         self._progress.update(
             self._task,
             description=description,
@@ -119,6 +127,9 @@ class Bar(Meter):
             total=max(self.total, 1) if self.done else None,
             words=self.text(),
         )
+
+    def _show(self, text: str) -> None:
+        self._progress.console.print(escape(text), style="yellow", soft_wrap=True)
 
     def _end(self) -> None:
         self._progress.stop()
@@ -144,11 +155,14 @@ class Lines(Meter):
         share = self.done / max(self.total, 1)
         self._console.print(
             escape(
-                f"{self.plan.scenario.name}: {self.blocks} of {len(self.plan.blocks)} blocks, "
+                f"{self.plan.scenario.name}: {self.blocks} of {self.mine} blocks, "
                 f"{share:.0%}, {self.text()}"
             ),
             soft_wrap=True,
         )
+
+    def _show(self, text: str) -> None:
+        self._console.print(escape(text), soft_wrap=True)
 
 
 def meter(console: Console, *, quiet: bool) -> Meter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 import xarray as xr
@@ -13,17 +14,21 @@ from rich.markup import escape
 
 from stresscube.backends import automatic
 from stresscube.cli import rates
+from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.cli.errors import stop
 from stresscube.cli.open import open_summary
 from stresscube.cli.progress import Meter, meter
 from stresscube.cli.scenario import load_scenario
-from stresscube.cli.show import print_ranking
+from stresscube.cli.show import print_ranking, ranking_document
 from stresscube.errors import Interrupted, StresscubeError
 from stresscube.plane import default_sides
+from stresscube.policies import LIQUIDATION
 from stresscube.runner import run as run_scenario
 from stresscube.runner import usable_cores
-from stresscube.show import LIQUIDATION, rank
+from stresscube.show import rank
+from stresscube.status import status_of
+from stresscube.store.objects import Place
 from stresscube.text import count, plural, time_span
 
 ROWS = 5
@@ -34,7 +39,7 @@ class RunOptions:
     """What was asked for on the command line."""
 
     scenario: Path
-    out: Path | None = None
+    out: Place | None = None
     backend: str = "auto"
     paths: int | None = None
     seed: int | None = None
@@ -42,7 +47,10 @@ class RunOptions:
     threads: int | None = None
     memory: str | None = None
     trust: bool = False
+    shard: str | None = None
+    dask: str | None = None
     quiet: bool = False
+    as_json: bool = False
 
     @property
     def command(self) -> str:
@@ -57,7 +65,10 @@ class RunOptions:
         words += ["--threads", str(self.threads)] if self.threads is not None else []
         words += ["--memory", self.memory] if self.memory is not None else []
         words += ["--trust"] if self.trust else []
+        words += ["--shard", self.shard] if self.shard is not None else []
+        words += ["--dask", self.dask] if self.dask is not None else []
         words += ["--quiet"] if self.quiet else []
+        words += ["--json"] if self.as_json else []
         return shlex.join(words)
 
 
@@ -68,29 +79,51 @@ def run(options: RunOptions) -> None:
     try:
         folder = run_scenario(
             scenario,
-            options.out,
+            f"{scenario.name}.run" if options.out is None else options.out,
             backend=options.backend,
             threads=options.threads,
             memory=options.memory,
             trust=options.trust,
+            shard=options.shard,
+            dask=options.dask,
             progress=teller,
         )
     except Interrupted as interrupted:
-        blocks = len(teller.plan.blocks) if teller.plan else 0
-        typer.echo(f"\nstresscube: stopped; {teller.blocks} of {blocks} blocks are kept", err=True)
+        kept = f"{teller.blocks} of {teller.mine} blocks are kept"
+        typer.echo(f"\nstresscube: stopped; {kept}", err=True)
         typer.echo(f"to go on: {options.command}", err=True)
         raise typer.Exit(interrupted.exit_code) from None
-    if teller.plan is not None:
+    if teller.plan is not None and options.dask is None:
         threads = options.threads or usable_cores()
         rates.remember(teller.plan, threads, teller.done, teller.seconds)
-    if not options.quiet:
-        _report(folder, teller, options.backend)
+    if options.as_json:
+        emit(_document(folder, teller))
+        return
+    if options.quiet:
+        return
+    if options.shard is None:
+        console().print(escape(_what_was_done(folder, teller)), soft_wrap=True)
+    elif not _report_part(folder, teller, options.shard):
+        return
+    _report(folder, options.backend)
 
 
-def _report(folder: Path, teller: Meter, backend: str) -> None:
+def _report_part(folder: Place, teller: Meter, shard: str) -> bool:
+    """Say what a shard did; return whether the whole run is complete."""
+    found = status_of(folder)
+    out = console()
+    blocks = f"{plural(teller.mine, 'block')} done, {teller.resumed} of them before"
+    out.print(escape(f"shard {shard} of {folder}: {blocks}"), soft_wrap=True)
+    whole = f"the run has {found.finished:,} of its {plural(found.blocks, 'block')}"
+    out.print(escape(whole if not found.complete else f"{whole}: it is complete"), soft_wrap=True)
+    return found.complete
+
+
+def _report(folder: Place, backend: str) -> None:
     out = console()
     summary = open_summary(folder)
-    out.print(escape(_what_was_done(folder, teller)), soft_wrap=True)
+    if "data" in summary.attrs:
+        out.print(escape(_what_was_read(summary)), soft_wrap=True)
     if backend == "auto":
         taken, reason = automatic()
         out.print(f"[dim]backend {taken.name}: {escape(reason)}[/]", soft_wrap=True)
@@ -103,9 +136,29 @@ def _report(folder: Path, teller: Meter, backend: str) -> None:
     _suggest(folder, summary, out)
 
 
-def _what_was_done(folder: Path, teller: Meter) -> str:
+def _document(folder: Place, teller: Meter) -> dict[str, Any]:
+    """Return what `--json` prints: what was done and the best policies."""
+    summary = open_summary(folder)
     plan = teller.plan
-    if plan is None or teller.resumed == len(plan.blocks):
+    found: dict[str, Any] = {
+        "run": folder,
+        "name": summary.attrs["name"],
+        "paths": summary.attrs["paths"],
+        "policy_steps": teller.done,
+        "seconds": teller.seconds,
+        "blocks_kept_from_before": teller.resumed,
+        "cells": None if plan is None else plan.cells,
+        "ranking": None,
+    }
+    try:
+        return found | {"ranking": ranking_document(rank(summary, top=ROWS))}
+    except StresscubeError as error:
+        return found | {"no_ranking": str(error)}
+
+
+def _what_was_done(folder: Place, teller: Meter) -> str:
+    plan = teller.plan
+    if plan is None or teller.resumed == teller.mine:
         return f"{folder} was complete already"
     cells = f"{plural(plan.cells, 'cell')} × {plural(plan.paths, 'path')}"
     speed = count(teller.done / teller.seconds) if teller.seconds else "?"
@@ -113,10 +166,17 @@ def _what_was_done(folder: Path, teller: Meter) -> str:
     return f"{folder}: {cells}, {work} ({speed}/s)"
 
 
-def _suggest(folder: Path, summary: xr.Dataset, out: Console) -> None:
+def _what_was_read(summary: xr.Dataset) -> str:
+    """Say what a replay was cut from, and where its oddities are listed."""
+    notes = len(summary.attrs["data_notes"])
+    listed = f"; {plural(notes, 'note')} on it: stresscube check" if notes else ""
+    return f"data: {summary.attrs['data']}{listed}"
+
+
+def _suggest(folder: Place, summary: xr.Dataset, out: Console) -> None:
     """Print commands that go on from here."""
     run_folder = shlex.quote(str(folder))
-    lines = [f"stresscube show {run_folder} --top 20"]
+    lines = [f"stresscube show {run_folder} --top 20", f"stresscube recommend {run_folder}"]
     sides = default_sides(summary, LIQUIDATION)
     if sides is not None:
         lines.append(f"stresscube plot {run_folder} --x {sides[0]} --y {sides[1]} -o plot.png")

@@ -2,34 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import xarray as xr
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table
 
+from stresscube.cli.as_json import emit, rows
 from stresscube.cli.console import console
 from stresscube.cli.open import open_summary
-from stresscube.show import LIQUIDATION, Ranking, rank
-from stresscube.text import label, listing, plural, uncertain_column
+from stresscube.cli.tables import (
+    Column,
+    first_that_fits,
+    header,
+    in_one,
+    policy_words,
+    table_of,
+    with_errors,
+)
+from stresscube.policies import LIQUIDATION
+from stresscube.show import Ranking, rank
+from stresscube.text import label, listing, plural
 from stresscube.where import parse_where
 
 DROPPED_FIRST = ("max_drawdown_quantile", "return_mean", "worst at", "difference_to_best")
 """Columns given up, in this order, until the table fits the terminal."""
 
 
-def show(run: Path, *, where: Sequence[str], max_liquidation: float, by: str, top: int) -> None:
+def show(
+    run: str,
+    *,
+    where: Sequence[str],
+    max_liquidation: float,
+    by: str,
+    top: int,
+    as_json: bool = False,
+) -> None:
     """Print the best policies of a run under a liquidation limit."""
     summary = open_summary(run)
     ranking = rank(
         summary, where=parse_where(where), max_liquidation=max_liquidation, by=by, top=top
     )
-    print_ranking(ranking, console(), name=str(summary.attrs["name"]))
+    name = str(summary.attrs["name"])
+    if as_json:
+        emit({"name": name, **ranking_document(ranking)})
+    else:
+        print_ranking(ranking, console(), name=name)
+
+
+def ranking_document(ranking: Ranking) -> dict[str, Any]:
+    """Return a ranking as JSON has it: what was asked, the policies, what stands outside."""
+    policies = rows(ranking.policies, "rank")
+    for place, policy in enumerate(policies):
+        if ranking.worst_at:
+            policy["worst_at"] = {dim: its[place] for dim, its in ranking.worst_at.items()}
+    return {
+        "by": ranking.by,
+        "max_liquidation": ranking.max_liquidation,
+        "satisfied": ranking.satisfied,
+        "fixed": ranking.fixed,
+        "market": ranking.market,
+        "policies": policies,
+        "qualified": ranking.qualified,
+        "candidates": ranking.candidates,
+        "cells": ranking.cells,
+        "infeasible": ranking.infeasible,
+        "missing": ranking.missing,
+    }
 
 
 def print_ranking(ranking: Ranking, out: Console, *, name: str) -> None:
@@ -63,87 +104,48 @@ def _circumstances(ranking: Ranking) -> list[str]:
 
 def _fitting_table(ranking: Ranking, out: Console) -> Table:
     """Return the table with as many columns as the width holds."""
+    return first_that_fits(_tables(ranking), out)
+
+
+def _tables(ranking: Ranking) -> Iterator[Table]:
+    """Yield the table, each time with less in it."""
     optional = [name for name in DROPPED_FIRST if name != ranking.by]
     for dropped in range(len(optional) + 1):
         for sign in (" ± ", "±"):
-            table = _table(ranking, skip=optional[:dropped], sign=sign)
-            if _width(table, out) <= out.width:
-                return table
-    return _table(ranking, skip=optional, sign=" ± ", together=True)
-
-
-def _width(table: Table, out: Console) -> int:
-    return Measurement.get(out, out.options.update(max_width=10_000), table).maximum
+            yield _table(ranking, skip=optional[:dropped], sign=sign)
+    yield _table(ranking, skip=optional, sign=" ± ", together=True)
 
 
 def _table(ranking: Ranking, *, skip: Sequence[str], sign: str, together: bool = False) -> Table:
     """Build the table; `together` puts all policy dims into one folded column."""
     policies = ranking.policies
-    table = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), collapse_padding=True
-    )
-    columns = [_Column("#", [str(row + 1) for row in range(policies.sizes["rank"])], "dim")]
-    dims = _policy_words(ranking)
+    columns = [Column("#", [str(row + 1) for row in range(policies.sizes["rank"])], "dim")]
+    dims = policy_words(policies, ranking.fixed)
     if together:
-        rows = zip(*dims.values(), strict=True)
-        texts = [" ".join(map("=".join, zip(dims, row, strict=True))) for row in rows]
-        columns.append(_Column("policy", texts, folded=True))
+        columns.append(in_one(dims))
     else:
-        columns += [_Column(_header(dim), words) for dim, words in dims.items()]
+        columns += [Column(header(dim), words) for dim, words in dims.items()]
     for name in (str(name) for name in policies.data_vars):
         if f"{name}_se" in policies and name not in skip:
             style = "bold" if name == ranking.by else ""
-            columns.append(_Column(_title(policies[name]), _cells(policies, name, sign), style))
+            columns.append(Column(_title(policies[name]), _cells(policies, name, sign), style))
     if "worst at" not in skip:
         columns += [
-            _Column(f"worst {ranking.by}\nat {dim}", [label(value) for value in values])
+            Column(f"worst {ranking.by}\nat {dim}", [label(value) for value in values])
             for dim, values in ranking.worst_at.items()
         ]
-    for column in columns:
-        column.add_to(table)
-    for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*map(escape, row))
-    return table
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    header: str
-    cells: list[str]
-    style: str = ""
-    folded: bool = False
-
-    def add_to(self, table: Table) -> None:
-        if self.folded:
-            table.add_column(escape(self.header), overflow="fold", style=self.style)
-        else:
-            header = escape(self.header)
-            table.add_column(header, justify="right", no_wrap=True, style=self.style)
-
-
-def _policy_words(ranking: Ranking) -> dict[str, list[str]]:
-    """Return the values of each policy dim, as text; a leverage that a cap clips as '50→20'."""
-    policies = ranking.policies
-    dims = [str(dim) for dim in policies.coords if str(dim) not in ranking.fixed]
-    words = {dim: [label(value) for value in policies[dim].values.tolist()] for dim in dims}
-    if "leverage" in words and "leverage_effective" in policies:
-        effective = [label(value) for value in policies["leverage_effective"].values.tolist()]
-        asked = words["leverage"]
-        words["leverage"] = [
-            want if want == got else f"{want}→{got}"
-            for want, got in zip(asked, effective, strict=True)
-        ]
-    return words
+    return table_of(columns)
 
 
 def _cells(policies: xr.Dataset, name: str, sign: str) -> list[str]:
-    """Return 'value ± error' texts, lined up at the sign."""
-    pairs = uncertain_column(policies[name].values.tolist(), policies[f"{name}_se"].values.tolist())
-    if name == "difference_to_best":
-        pairs[0] = ("", "")
-    width = max((len(error) for _, error in pairs), default=0)
+    """Return 'value ± error' texts; too few liquidations are marked."""
+    cells = with_errors(
+        policies[name].values.tolist(),
+        policies[f"{name}_se"].values.tolist(),
+        sign,
+        blank_first=name == "difference_to_best",
+    )
     few = policies["few_events"].values if name == LIQUIDATION and "few_events" in policies else ()
-    cells = [f"{value}{sign}{error:<{width}}" if error else value for value, error in pairs]
     marks = ["*" if mark else " " for mark in few] if any(few) else [""] * len(cells)
     return [cell + mark for cell, mark in zip(cells, marks, strict=True)]
 
@@ -151,18 +153,9 @@ def _cells(policies: xr.Dataset, name: str, sign: str) -> list[str]:
 def _title(metric: xr.DataArray) -> str:
     name = str(metric.name)
     if "quantile" not in metric.attrs:
-        return _header(name)
+        return header(name)
     stem = name.removesuffix("_quantile").replace("_", " ")
     return f"{stem}\n{label(metric.attrs['quantile'])} quantile"
-
-
-def _header(name: str) -> str:
-    """Break a name into lines of about equal length at its underscores."""
-    first, second = "", name.replace("_", " ")
-    while " " in second and len(first) < len(second.partition(" ")[2]) + 1:
-        word, _, second = second.partition(" ")
-        first = f"{first} {word}".strip()
-    return f"{first}\n{second}" if first else second
 
 
 def _footnotes(ranking: Ranking) -> list[str]:
@@ -177,7 +170,7 @@ def _footnotes(ranking: Ranking) -> list[str]:
         share = f"{ranking.missing:,} of {plural(ranking.cells, 'cell')}"
         lines.append(f"{share} not run yet: their policies are left out.")
     lines.append("± one standard error; a difference to the best is paired: same paths.")
-    if any("→" in word for word in _policy_words(ranking).get("leverage", [])):
+    if any("→" in word for word in policy_words(policies, ranking.fixed).get("leverage", [])):
         lines.append("→ the leverage that the venue's cap leaves.")
     if "few_events" in policies and bool(policies["few_events"].any()):
         lines.append("* fewer than 10 liquidations seen.")

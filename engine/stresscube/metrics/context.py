@@ -20,7 +20,9 @@ class Context:
     horizon, step: years; steps: steps in the horizon. batches: path p is in batch p mod batches.
     quantiles, levels: probabilities in (0, 1), ascending. times: years, ascending, within
     [0, horizon]; left empty it becomes an even grid of `TIMES` points. regimes: names of those
-    that metrics are kept by; none by default.
+    that metrics are kept by; none by default. overlap: how many paths
+    share each stretch of a recorded history, 1 where paths are independent; errors are its root
+    times wider, which is exact for the mean of a sum of independent steps.
 
     Raises ValueError for coordinates that are out of range or not ascending.
     """
@@ -33,6 +35,7 @@ class Context:
     times: tuple[float, ...] = ()
     levels: tuple[float, ...] = LEVELS
     regimes: tuple[str, ...] = ()
+    overlap: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.times:
@@ -40,6 +43,8 @@ class Context:
             object.__setattr__(self, "times", grid)
         if self.horizon <= 0 or self.step <= 0 or self.steps < 1 or self.batches < 1:
             raise ValueError("horizon, step, steps and batches must be positive")
+        if self.overlap < 1.0:
+            raise ValueError("overlap must be at least 1")
         _check("quantiles", self.quantiles, 0.0, 1.0, open_ends=True)
         _check("levels", self.levels, 0.0, 1.0, open_ends=True)
         _check("times", self.times, 0.0, self.horizon * (1 + 1e-9), open_ends=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -93,7 +94,7 @@ def _variables(sample: Sample, legs: list[Array], context: Context) -> Iterator[
         if metric.error:
             found = estimates[metric.name]
             yield metric.name, found.value
-            yield f"{metric.name}_se", found.error
+            yield f"{metric.name}_se", found.error * math.sqrt(context.overlap)
             if metric.batches:
                 yield f"{metric.name}_batch", found.batch
     yield "liquidations", count

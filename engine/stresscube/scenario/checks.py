@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
+from math import inf, isfinite
 
 from stresscube.scenario import chains, market_checks
 from stresscube.scenario.code import SECTIONS
@@ -11,7 +11,7 @@ from stresscube.scenario.faults import Problem, did_you_mean, quoted
 from stresscube.scenario.grammar import touches
 from stresscube.scenario.market_checks import whole_steps
 from stresscube.scenario.policy import Document
-from stresscube.scenario.schema import Venue
+from stresscube.scenario.schema import Replay, Venue
 from stresscube.scenario.units import format_duration, whole_multiple
 
 MOST_STEPS = {"float32": 2**24, "float64": 2**32 - 1}
@@ -115,9 +115,13 @@ def _venue(document: Document, value: str, at: str) -> Iterator[Problem]:
 
 
 def _side(document: Document, value: str, at: str) -> Iterator[Problem]:
-    if value == "spread" and not document.market.mispriced:
+    market = document.market
+    if market.replayed:
+        yield from _replayed_side(market.replay, value, at)
+        return
+    if value == "spread" and not market.mispriced:
         yield Problem(at, "needs mispricing; add it to the regimes", ("market.regimes",))
-    if value == "funding" and not document.market.funded:
+    if value == "funding" and not market.funded:
         sentence = "needs funding; add it to every regime, or add [[market.funding_regimes]]"
         yield Problem(at, sentence, ("market.regimes", "market.funding_regimes"))
 
@@ -140,6 +144,16 @@ def _idle_parameters(document: Document) -> Iterator[Problem]:
         if table.parameters and table.step is None:
             sentence = f"are for code, and there is none; add {section}.step, or leave them out"
             yield Problem(f"{section}.parameters", sentence, (f"{section}.step",))
+
+
+def _replayed_side(replay: Replay | None, value: str, at: str) -> Iterator[Problem]:
+    if replay is None:
+        return
+    if value == "spread" and replay.spread_half_life == inf:
+        key = "market.replay.spread_half_life"
+        yield Problem(at, f"needs a z; state {key}", (key,))
+    if value == "funding" and not replay.funding:
+        yield Problem(at, "needs funding; name market.replay.funding", ("market.replay.funding",))
 
 
 def _tiers(document: Document, venue: Venue, at: str) -> Iterator[Problem]:

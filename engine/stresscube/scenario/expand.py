@@ -12,6 +12,7 @@ from stresscube.scenario.code import Parameter
 from stresscube.scenario.dotted import replaced, resolve
 from stresscube.scenario.leaves import Duration
 from stresscube.scenario.policy import Policy, Scenario
+from stresscube.scenario.recorded import replay_spec
 from stresscube.scenario.schema import (
     STATIONARY,
     Funding,
@@ -29,6 +30,7 @@ from stresscube.scenario.trust import rules_of
 from stresscube.scenario.units import whole_multiple, years
 from stresscube_kernels.spec import (
     NEVER,
+    AnyMarket,
     ChainSpec,
     CorrelationRegimeSpec,
     FundingRegimeSpec,
@@ -43,6 +45,7 @@ from stresscube_kernels.spec import (
     ShockSpec,
     SimulationSpec,
     VenueSpec,
+    VolatilityRegimeSpec,
 )
 
 Point = Mapping[str, float | str]
@@ -76,22 +79,33 @@ def axes(scenario: Scenario) -> tuple[Axis, ...]:
     return tuple(sorted(found, key=lambda axis: order.index(axis.kind)))
 
 
+def any_market(scenario: Scenario, point: Point) -> AnyMarket:
+    """The market at one point of the sweep, simulated or replayed; other keys are passed over.
+
+    Raises ScenarioError if it follows code that is not trusted, or data that cannot be used.
+    """
+    if scenario.market.replayed:
+        return replay_spec(scenario, _market_at(scenario, point))
+    return market_spec(scenario, point)
+
+
 def market_spec(scenario: Scenario, point: Point) -> MarketSpec:
-    """The market at one point of the sweep; keys of other kinds are passed over.
+    """The simulated market at one point of the sweep; keys of other kinds are passed over.
 
     What does nothing anywhere (jumps of intensity 0, mispricing that never moves) is left out,
     so that it costs nothing. Raises ScenarioError if it follows code that is not trusted.
     """
-    market = scenario.market
-    for key, value in point.items():
-        target = resolve(scenario, key)
-        if target.market:
-            market = replaced(market, target.path[1:], value)
+    market = _market_at(scenario, point)
     correlated, funded = market.correlation_regimes, market.funding_regimes
+    scaled = market.volatility_regimes
     mispriced, smoothing = market.mispriced, market.mark_smoothing
     return MarketSpec(
         regimes=tuple(_regime(regime, mispriced) for regime in market.regimes),
         chain=_chain(market.regimes, market.initial_regime),
+        volatility_regimes=tuple(
+            VolatilityRegimeSpec(state.name, state.multiplier) for state in scaled
+        ),
+        volatility_chain=_chain(scaled, market.initial_volatility_regime) if scaled else None,
         correlation_regimes=tuple(
             CorrelationRegimeSpec(state.name, state.correlation) for state in correlated
         ),
@@ -172,6 +186,15 @@ def _axis(scenario: Scenario, key: str, values: tuple[float | str, ...]) -> Axis
     kind = "market" if target.market else "venue" if key == "venue" else "policy"
     units = "h" if isinstance(target.leaf, Duration) else target.leaf.unit
     return Axis(dimension(key), key, kind, values, units, target.title)
+
+
+def _market_at(scenario: Scenario, point: Point) -> Market:
+    market = scenario.market
+    for key, value in point.items():
+        target = resolve(scenario, key)
+        if target.market:
+            market = replaced(market, target.path[1:], value)
+    return market
 
 
 def _regime(regime: Regime, mispriced: bool) -> RegimeSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 from dataclasses import dataclass, field
@@ -198,6 +199,61 @@ class Text(Leaf):
     def schema(self) -> dict[str, Any]:
         anything = {"type": "string"}
         return anything if self.meaning == "text" else anything | {"pattern": f"^{self.pattern}$"}
+
+
+@dataclass(frozen=True)
+class Files(Leaf):
+    """A list of files, by names relative to the scenario file's folder."""
+
+    most: int = 1000
+
+    @property
+    def allowed(self) -> str:
+        return "a list of files"
+
+    def parse(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise self.refuse(value)
+        names = cast("list[object]", value)
+        if len(names) > self.most:
+            raise Wrong(("", f"has {len(names):,} files; at most {self.most:,}"))
+        return cast("tuple[str, ...]", each(self._name, names))
+
+    def _name(self, value: object) -> str:
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            raise Wrong(("", "must be the name of a file, in quotes"))
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string"}, "maxItems": self.most}
+
+    def plain(self, value: Any) -> Any:
+        return list(value)
+
+
+@dataclass(frozen=True)
+class Moment(Leaf):
+    """A date or a time, UTC unless it says otherwise; held as ISO 8601 text in UTC."""
+
+    @property
+    def allowed(self) -> str:
+        return "a date such as 2025-05-04, or a time such as 2025-05-04T15:30:00Z"
+
+    def parse(self, value: object) -> str:
+        if isinstance(value, str):
+            try:
+                value = datetime.datetime.fromisoformat(value)
+            except ValueError:
+                raise self.refuse(value) from None
+        if isinstance(value, datetime.datetime):
+            aware = value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
+            return aware.astimezone(datetime.UTC).replace(tzinfo=None).isoformat()
+        if isinstance(value, datetime.date):
+            return f"{value.isoformat()}T00:00:00"
+        raise self.refuse(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d([T ].*)?$"}
 
 
 @dataclass(frozen=True)

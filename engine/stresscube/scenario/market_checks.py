@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stresscube.scenario import chains
+from stresscube.scenario import chains, replay_checks
 from stresscube.scenario.faults import Problem, did_you_mean, quoted
 from stresscube.scenario.policy import Document
 from stresscube.scenario.schema import Market, Regime, Simulation
@@ -27,6 +27,11 @@ def problems(document: Document) -> Iterator[Problem]:
     """Everything in a market that contradicts something else in it, or the simulation."""
     market, simulation = document.market, document.simulation
     yield from chains.repeated(market.assets, "market.assets", "")
+    if market.replayed:
+        yield from replay_checks.problems(market)
+        return
+    if not market.regimes:
+        yield Problem("market.regimes", "is missing; add [[market.regimes]]")
     yield from _chains(market)
     yield from _correlations(market)
     for index, regime in enumerate(market.regimes):
@@ -50,7 +55,7 @@ def whole_steps(hours: float, at: str, step: float) -> Iterator[Problem]:
 
 def _chains(market: Market) -> Iterator[Problem]:
     """Each chain's states, and where it starts."""
-    for name in ("regimes", "correlation_regimes", "funding_regimes"):
+    for name in ("regimes", "volatility_regimes", "correlation_regimes", "funding_regimes"):
         start = f"initial_{name.removesuffix('s')}"
         states: Sequence[chains.State] = getattr(market, name)
         initial = str(getattr(market, start))

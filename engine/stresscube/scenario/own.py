@@ -10,7 +10,7 @@ from typing import Any
 
 from stresscube.scenario import probe, user_code
 from stresscube.scenario.code import Code, Parameters
-from stresscube.scenario.expand import market_spec, policy_spec, simulation_spec
+from stresscube.scenario.expand import any_market, policy_spec, simulation_spec
 from stresscube.scenario.faults import ABSENT, Fault, ScenarioError
 from stresscube.scenario.policy import Scenario
 from stresscube.scenario.trust import named
@@ -29,12 +29,13 @@ from stresscube_kernels.own import (
 from stresscube_kernels.pack import shape_of
 
 
-def with_code(scenario: Scenario) -> Scenario:
+def with_code(scenario: Scenario, texts: Mapping[str, str] | None = None) -> Scenario:
     """The scenario with the code that it names, which is run here.
 
-    Raises ScenarioError, with every fault that it has, if it cannot be used.
+    texts: {"market" or "policy": the text of its file}; the files are read unless given. Raises
+    ScenarioError, with every fault that the code has, if it cannot be used.
     """
-    return _with_code(scenario, {})
+    return _with_code(scenario, texts or {})
 
 
 def restore(scenario: Scenario) -> None:
@@ -166,7 +167,7 @@ def _shape(scenario: Scenario) -> Shape:
             "policy": scenario.policy.model_copy(update=plain),
         }
     )
-    shape = shape_of(market_spec(bare, {}), [policy_spec(bare, {})], simulation_spec(bare))
+    shape = shape_of(any_market(bare, {}), [policy_spec(bare, {})], simulation_spec(bare))
     delayed = any(venue.latency > 0.0 for venue in scenario.venues)
     return shape._replace(features=shape.features._replace(latency=delayed))
 

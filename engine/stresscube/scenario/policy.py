@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -92,7 +92,8 @@ class Scenario(Document):
 
     sweep: key of [sweep] -> its values, in file order. source: path of the file, or
     "<text>". text: the TOML as read. overrides: "key=value" texts applied on top of it.
-    code: what it names, once that is trusted (`trust.py`).
+    code: what it names, once that is trusted (`trust.py`). tape: data given in memory
+    (`recorded.Tape`) in place of the files of a replay.
     """
 
     sweep: dict[str, tuple[float | str, ...]] = Field(default_factory=dict)
@@ -100,3 +101,4 @@ class Scenario(Document):
     text: str = ""
     overrides: tuple[str, ...] = ()
     code: tuple[Code, ...] = ()
+    tape: Any = Field(default=None, exclude=True, repr=False)

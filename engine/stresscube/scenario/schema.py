@@ -12,7 +12,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from stresscube.scenario.code import Parameter, Parameters, Place
-from stresscube.scenario.leaves import Choice, Duration, Pair, Real, Shares, Switch, Text, Whole
+from stresscube.scenario.leaves import (
+    Choice,
+    Duration,
+    Files,
+    Moment,
+    Pair,
+    Real,
+    Shares,
+    Switch,
+    Text,
+    Whole,
+)
 from stresscube.scenario.tables import Tables
 from stresscube.scenario.tiers import Tiers, TierTable
 
@@ -164,6 +175,21 @@ class Regime(Table):
     )
 
 
+class VolatilityRegime(Table):
+    """One state of the slow chain that multiplies the volatilities of the regimes."""
+
+    name: Annotated[str, NAME] = key(..., "Name, used in dotted keys.", "loud")
+    mean_duration: Annotated[float, Duration(off="forever")] = key(
+        math.inf, "Mean time until the state ends.", "30d", "mean duration"
+    )
+    next: Annotated[dict[str, float] | None, Shares()] = key(
+        None, "Where the chain goes from here, as for regimes.", {"still": 1.0}
+    )
+    multiplier: Annotated[tuple[float, float], Pair(Real(0, 100))] = key(
+        ..., "Multiplies each leg's volatility, whatever the regime.", [1.6, 1.8], "multiplier"
+    )
+
+
 class CorrelationRegime(Table):
     """One state of the slow chain that carries only the correlation."""
 
@@ -203,17 +229,88 @@ class Shock(Table):
     regime: Annotated[str | None, NAME] = key(None, "Regime forced meanwhile.", "stress")
 
 
+class Replay(Table):
+    """Recorded history in place of a simulated market: where it is, how paths are cut from it."""
+
+    files: Annotated[tuple[str, ...], Files()] = key(
+        (),
+        "Bars of both assets: Parquet, Feather or CSV, one file or several.",
+        ["BTCUSDT-1m.csv", "ETHUSDT-1m.csv"],
+    )
+    funding: Annotated[tuple[str, ...], Files()] = key(
+        (), "Funding prints of both assets; without them none is paid.", ["funding.csv"]
+    )
+    start: Annotated[str | None, Moment()] = key(
+        None, "The first time that is used; all there is by default.", "2021-01-01"
+    )
+    end: Annotated[str | None, Moment()] = key(
+        None, "The time before which the last bar closes.", "2025-01-01"
+    )
+    method: Annotated[str, Choice(("windows", "bootstrap"))] = key(
+        "windows",
+        "Paths are stretches of the history, or blocks of it in random order.",
+        "bootstrap",
+    )
+    stride: Annotated[float, Duration(off="horizon")] = key(
+        math.inf,
+        "Time between the starts of windows; less than the horizon makes them overlap.",
+        "1h",
+        "time between windows",
+    )
+    block_length: Annotated[float, Duration()] = key(
+        24.0, "Mean length of the bootstrap's blocks.", "1d", "mean length of a block"
+    )
+    ranges: Annotated[bool, Switch()] = key(
+        True,
+        "Liquidation inside a step by the bars' lows and highs, where the files have them; "
+        "false: by the Brownian bridge.",
+        True,
+    )
+    coincidence: Annotated[float, Real(0, 1)] = key(
+        1.0,
+        "Where one leg is while the other is at its worst price of the bar: 1 is at its own worst, "
+        "so that more are liquidated than were, 0 at its best, so that fewer are.",
+        1.0,
+        "coincidence of the legs' worst prices",
+    )
+    slippage_multiplier: Annotated[float, Real(0, 1000)] = key(
+        1.0, "Multiplies every venue's slippage.", 1.0, "slippage multiplier"
+    )
+    variance_half_life: Annotated[float, Duration()] = key(
+        6.0, "Half-life of the average behind the variances of a step.", "6h"
+    )
+    spread_half_life: Annotated[float, Duration(off="off")] = key(
+        math.inf,
+        'Half-life of mean and deviation behind z, which side = "spread" needs.',
+        "1d",
+        "half-life of the spread's mean",
+    )
+
+
 class Market(Table):
     """The two assets and the chains that drive them."""
 
     assets: Annotated[tuple[str, str], Pair(NAME)] = key(
         ..., "Names of leg a and leg b.", ["BTC", "ETH"]
     )
+    source: Annotated[str, Choice(("simulated", "replay"))] = key(
+        "simulated",
+        "Regimes make the market, or recorded history does; then only market.replay and "
+        "signal_half_life act of this table.",
+        "replay",
+    )
+    replay: Replay | None = key(None, Replay.__doc__ or "", None)
     initial_regime: Annotated[str, NAME] = key(
         STATIONARY,
         'Regime at time 0: a name, or "stationary" for a draw from the long-run law.',
         "stationary",
         "initial regime",
+    )
+    initial_volatility_regime: Annotated[str, NAME] = key(
+        STATIONARY,
+        "Volatility regime at time 0, likewise.",
+        "stationary",
+        "initial volatility regime",
     )
     initial_correlation_regime: Annotated[str, NAME] = key(
         STATIONARY,
@@ -244,7 +341,10 @@ class Market(Table):
         math.inf, "Half-life of the smoothing of mispricing in the mark.", "off"
     )
     regimes: Annotated[tuple[Regime, ...], Tables(Regime, 8, least=1)] = key(
-        ..., "Volatility regimes, 1 to 8.", None
+        (), "Volatility regimes, 1 to 8; needed unless the source is a replay.", None
+    )
+    volatility_regimes: Annotated[tuple[VolatilityRegime, ...], Tables(VolatilityRegime, 8)] = key(
+        (), "An independent, slow chain that multiplies the volatilities, up to 8.", None
     )
     correlation_regimes: Annotated[tuple[CorrelationRegime, ...], Tables(CorrelationRegime, 8)] = (
         key((), "A second, independent chain that carries the correlation, up to 8.", None)
@@ -263,6 +363,11 @@ class Market(Table):
     parameters: Annotated[dict[str, Parameter], Parameters()] = key(
         {}, "What market.step takes; each may be swept.", {"amplitude": 0.4, "day": "24h"}
     )
+
+    @property
+    def replayed(self) -> bool:
+        """Whether recorded history makes the market."""
+        return self.source == "replay"
 
     @property
     def mispriced(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from stresscube.scenario import checks, combinations
+from stresscube.scenario import checks, combinations, replay_checks
 from stresscube.scenario.code import SECTIONS
 from stresscube.scenario.dotted import BadKey, Target, replaced, resolve
 from stresscube.scenario.faults import Problem, did_you_mean
@@ -53,6 +53,9 @@ def parse(raw: object, document: Document) -> Sweep:
             target = resolve(document, key)
         except BadKey as bad:
             problems.append(Problem(f"sweep.{key}", str(bad), bad.needs, entry))
+            continue
+        if (sentence := replay_checks.idle(document.market, target)) is not None:
+            problems.append(Problem(f"sweep.{key}", sentence, ("market.source",), entry))
             continue
         places[target.at] = key
         found = _axis(target, entry, document, problems, known)

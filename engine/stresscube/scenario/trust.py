@@ -42,10 +42,10 @@ def trusted(scenario: Scenario, trust: bool) -> Scenario:
     return with_code(scenario)
 
 
-def refusals(scenario: Scenario) -> Iterator[Fault]:
-    """A fault for every key that names code."""
+def refusals(scenario: Scenario, text: str | None = None) -> Iterator[Fault]:
+    """A fault for every key that names code. text: where to read it, its file unless given."""
     for section, place in named(scenario).items():
-        file = place.rpartition(":")[0]
+        file = text or place.rpartition(":")[0]
         yield Fault(
             scenario.source,
             f"{section}.step",

@@ -14,6 +14,7 @@ from numcodecs import registry
 from numpy.typing import NDArray
 
 LEVEL = 1
+CHECKSUM_BYTES = 4
 _zstd = cast("Any", registry.get_codec({"id": "zstd", "level": LEVEL}))
 
 
@@ -32,5 +33,34 @@ def encode(values: NDArray[Any], chunk: tuple[int, ...], fill: Any) -> bytes:
         whole[tuple(slice(0, size) for size in values.shape)] = values
     little = whole.astype(whole.dtype.newbyteorder("<"), copy=False)
     packed = bytes(_zstd.encode(np.ascontiguousarray(little)))
-    checksum = cast("int", google_crc32c.value(packed))
-    return packed + checksum.to_bytes(4, "little")
+    return packed + _checksum(packed)
+
+
+def fault(data: bytes | None) -> str | None:
+    """Return what is wrong with a chunk object as it is stored, in a few words, or None."""
+    if data is None:
+        return "missing"
+    if len(data) <= CHECKSUM_BYTES:
+        return "cut off" if data else "empty"
+    sound = _checksum(data[:-CHECKSUM_BYTES]) == data[-CHECKSUM_BYTES:]
+    return None if sound else "its checksum is wrong"
+
+
+def decode(data: bytes | None, chunk: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """Return the numbers of a chunk object, padding and all.
+
+    Raises ValueError, in a few words, for one that is missing or damaged.
+    """
+    if (words := fault(data)) is not None:
+        raise ValueError(words)
+    assert data is not None
+    try:
+        packed = bytes(_zstd.decode(data[:-CHECKSUM_BYTES]))
+        little = np.frombuffer(packed, dtype=np.dtype(dtype).newbyteorder("<"))
+        return little.reshape(chunk).astype(dtype, copy=False)
+    except (ValueError, RuntimeError):
+        raise ValueError("it does not decode") from None
+
+
+def _checksum(packed: bytes) -> bytes:
+    return cast("int", google_crc32c.value(packed)).to_bytes(CHECKSUM_BYTES, "little")

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING
 
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 
-if TYPE_CHECKING:
-    from zarr.storage import LocalStore
+from stresscube.errors import RunError
+from stresscube.store.encoding import fault
+from stresscube.store.layout import ROOT
+from stresscube.store.objects import Place
+
+
+def damaged(place: Place, key: str, words: str) -> RunError:
+    """Return the error for an object of a cube that is not as it was written."""
+    return RunError(
+        f"{place}/{ROOT}/{key} is damaged ({words}): stresscube verify {place} --repair mends it"
+    )
 
 
 class FinishedBlocks(Store):
@@ -17,20 +25,24 @@ class FinishedBlocks(Store):
 
     A block that is half written, or being written, is never seen. `done` None shows all.
     Arrays that are chunked by block are told by `arrays`; everything else is always visible.
+    A chunk that must be there and is damaged or lost raises RunError, with `place` for the user:
+    Zarr would read NaN where there is no object.
     """
 
     def __init__(
         self,
-        store: LocalStore,
+        store: Store,
         arrays: frozenset[str],
         grid: tuple[int, ...],
         done: frozenset[int] | None,
+        place: Place,
     ) -> None:
         super().__init__(read_only=True)
         self._store = store
         self._arrays = arrays
         self._grid = grid
         self._done = done
+        self._place = place
 
     @property
     def supports_writes(self) -> bool:
@@ -65,7 +77,12 @@ class FinishedBlocks(Store):
     ) -> Buffer | None:
         if not self._visible(key):
             return None
-        return await self._store.get(key, prototype, byte_range)
+        found = await self._store.get(key, prototype, byte_range)
+        if byte_range is None and f"{key.rpartition('/')[2]}.".startswith("c."):
+            words = fault(None if found is None else found.to_bytes())
+            if words is not None:
+                raise damaged(self._place, key, words)
+        return found
 
     async def get_partial_values(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stresscube.metrics import Context, variables_of
 from stresscube.plan import FORMAT, Plan
+from stresscube.scenario.recorded import described, recorded
 from stresscube.store.encoding import codecs
 from stresscube.text import label
 
@@ -95,6 +96,11 @@ PATH_OUTCOMES = (
     PathOutcome("trades", "trades", "1", "trades"),
     PathOutcome("wins", "wins", "1", "trades closed with a gain"),
 )
+
+
+def chunk_name(place: Sequence[int]) -> str:
+    """Return what the chunk at a place, in chunks along each dim, is called in its array."""
+    return ".".join(["c", *(str(index) for index in place)])
 
 
 def context(plan: Plan) -> Context:
@@ -223,7 +229,17 @@ def _attributes(plan: Plan) -> dict[str, Any]:
         "backend": plan.backend,
         "versions": plan.identity["versions"],
         "plan": plan.hash,
+        **_data(plan),
     }
+
+
+def _data(plan: Plan) -> dict[str, Any]:
+    """Return what is to be said of recorded data."""
+    if not plan.scenario.market.replayed:
+        return {}
+    found = recorded(plan.scenario)
+    words = {"data": described(found), "data_notes": list(found.tape.notes)}
+    return {**words, "data_hash": plan.identity["data"]}
 
 
 def _create_array(node: Any, variable: Variable) -> None:

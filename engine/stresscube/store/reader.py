@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, cast
 
 import numpy as np
 import xarray as xr
-from zarr.storage import LocalStore
 
 from stresscube import receipts
 from stresscube.errors import RunError
 from stresscube.folder import read_plan
 from stresscube.metrics import VARIABLES
-from stresscube.store.finished import FinishedBlocks
+from stresscube.store.finished import FinishedBlocks, damaged
 from stresscube.store.layout import CELL_NAMES, PATH_OUTCOMES, ROOT
-from stresscube.store.objects import LocalObjects
+from stresscube.store.objects import Objects, objects_at
+from stresscube.store.stored import arrays_of
+from stresscube.store.writer import CUBE
 
 
 class IncompleteRun(UserWarning):
@@ -26,25 +26,25 @@ class IncompleteRun(UserWarning):
 
 
 def open_run(path: str | os.PathLike[str]) -> xr.DataTree:
-    """Return a run's cube: `/summary` and, if saved, `/paths`.
+    """Return the cube of a run in a folder or under `s3://`: `/summary` and, if saved, `/paths`.
 
     Numbers are read when they are asked for. Cells of missing blocks are NaN, and an
-    `IncompleteRun` warning says how many blocks are missing. Attributes say what was run, on
-    which devices and for how long.
+    `IncompleteRun` warning says how many blocks are missing: those without a receipt when the
+    run was opened, also if they are finished later. Attributes say what was run, on which devices
+    and for how long.
 
-    Raises RunError if there is no run.
+    Raises RunError if there is no run; reading a number raises it where its object is damaged,
+    and either raises StoreError if a bucket refuses or does not answer.
     """
-    folder = Path(path)
-    objects = LocalObjects(folder)
+    objects = objects_at(path)
+    folder = objects.place
     plan = read_plan(objects, folder)
-    finished = receipts.complete(objects, plan["hash"])
-    about: dict[str, Any] = finished or {}
-    done = None
-    if finished is None:
+    about, done = receipts.complete(objects, plan["hash"]), None
+    if about is None:
         known = receipts.read_all(objects, plan["hash"])
-        about = receipts.totals(list(known.values()))
-        done = frozenset(int(name) for name in known)
-        missing = int(plan["blocks"]) - len(done)
+        about, done = receipts.totals(known.values()), frozenset(map(int, known))
+    missing = plan["blocks"] - about["blocks"]
+    if missing:
         warnings.warn(
             f"{folder}: {missing} of {plan['blocks']} blocks are missing and read as NaN; "
             "run the scenario again to go on",
@@ -52,11 +52,12 @@ def open_run(path: str | os.PathLike[str]) -> xr.DataTree:
             stacklevel=2,
         )
     timings = {key: about[key] for key in ("seconds", "policy_steps", "devices")}
-    tree = _open(objects, plan, done, folder)
+    tree = _open(objects, plan, done)
     found = {name: _tidy(node.to_dataset()) for name, node in tree.children.items()}
     nodes = {"/": xr.Dataset(attrs=tree.attrs), **dict(sorted(found.items(), reverse=True))}
     return xr.DataTree.from_dict(
-        {name: node.assign_attrs(timings) for name, node in nodes.items()}, name=folder.name
+        {name: node.assign_attrs(timings) for name, node in nodes.items()},
+        name=PurePosixPath(folder).name,
     )
 
 
@@ -74,29 +75,25 @@ def _tidy(data: xr.Dataset) -> xr.Dataset:
     return data.assign_coords(words)[[*names, *rest]]
 
 
-def _open(
-    objects: LocalObjects, plan: dict[str, Any], done: frozenset[int] | None, folder: Path
-) -> xr.DataTree:
-    arrays, dims = _arrays(objects, folder)
-    axes = [axis["name"] for axis in plan["axes"]]
-    by_block = frozenset(name for name, its in dims.items() if its[: len(axes)] == axes)
+def _open(objects: Objects, plan: dict[str, Any], done: frozenset[int] | None) -> xr.DataTree:
+    folder = objects.place
+    data = objects.get(f"{ROOT}/zarr.json")
+    if data is None and objects.get(CUBE) is not None:
+        raise damaged(folder, "zarr.json", "missing")
+    if data is None:
+        raise RunError(f"{folder} has no cube yet: run the scenario again to go on")
+    try:
+        arrays = arrays_of(data, [axis["name"] for axis in plan["axes"]])
+    except ValueError as fault:
+        raise damaged(folder, "zarr.json", str(fault)) from None
     sizes = [len(axis["values"]) for axis in plan["axes"]]
     pairs = zip(sizes, cast("list[int]", plan["block_shape"]), strict=True)
     grid = tuple(-(-size // chunk) for size, chunk in pairs)
-    store = FinishedBlocks(LocalStore(folder / ROOT, read_only=True), by_block - arrays, grid, done)
+    store = FinishedBlocks(
+        objects.zarr_store(ROOT),
+        frozenset(array.name for array in arrays),
+        grid,
+        done,
+        folder,
+    )
     return xr.open_datatree(store, engine="zarr", chunks=None, consolidated=True)  # type: ignore[arg-type]
-
-
-def _arrays(objects: LocalObjects, folder: Path) -> tuple[frozenset[str], dict[str, list[str]]]:
-    """Return the coordinates' paths and {array path: dims}, as the cube's metadata have them."""
-    data = objects.get(f"{ROOT}/zarr.json")
-    if data is None:
-        raise RunError(f"{folder} has no cube yet: run the scenario again to go on")
-    nodes = json.loads(data)["consolidated_metadata"]["metadata"]
-    dims = {
-        name: list(node.get("dimension_names") or [])
-        for name, node in nodes.items()
-        if node["node_type"] == "array"
-    }
-    labels = frozenset(name for name, its in dims.items() if its == [name.rpartition("/")[2]])
-    return labels, dims

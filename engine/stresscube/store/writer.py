@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stresscube.plan import Block, Plan
+from stresscube.seal import sealed, unsealed
 from stresscube.store.encoding import encode
-from stresscube.store.layout import ROOT, Variable, groups, metadata
-from stresscube.store.objects import LocalObjects
+from stresscube.store.layout import ROOT, Variable, chunk_name, groups, metadata
+from stresscube.store.objects import Objects
+
+CUBE = "_control/cube.json"
+"""Which plan the cube is of, and the sha256 of every object that is of no block."""
 
 
 class CubeWriter:
     """Writes the arrays of a run's blocks."""
 
-    def __init__(self, objects: LocalObjects, plan: Plan) -> None:
+    def __init__(self, objects: Objects, plan: Plan) -> None:
         self._objects = objects
         self._plan = plan
         self.axes = len(plan.axes)
@@ -27,11 +32,18 @@ class CubeWriter:
         }
 
     def create(self) -> None:
-        """Write the empty cube unless it is there. The root's metadata comes last."""
-        if self._objects.get(f"{ROOT}/zarr.json") is not None:
+        """Write the empty cube unless it is there. What says that it is comes last."""
+        if (unsealed(self._objects.get(CUBE)) or {}).get("plan") == self._plan.hash:
             return
+        hashes: dict[str, str] = {}
+        writes = self._objects.writes()
         for key, data in metadata(self._plan).items():
-            self._objects.put(key, data)
+            writes.put(key, data)
+            hashes[key] = hashlib.sha256(data).hexdigest()
+        writes.wait()
+        self._objects.sync()
+        self._objects.put(CUBE, sealed({"plan": self._plan.hash, "objects": hashes}))
+        self._objects.sync()
 
     def block(self, block: Block) -> BlockWriter:
         """Return the writer of one block."""
@@ -46,9 +58,9 @@ class BlockWriter:
     """
 
     def __init__(
-        self, objects: LocalObjects, variables: dict[str, dict[str, Variable]], block: Block
+        self, objects: Objects, variables: dict[str, dict[str, Variable]], block: Block
     ) -> None:
-        self._objects = objects
+        self._writes = objects.writes()
         self._variables = variables
         self._block = block
         self._hashes: dict[str, Any] = {}
@@ -81,7 +93,8 @@ class BlockWriter:
         self._paths[name] = first_path + extent
 
     def hashes(self) -> dict[str, str]:
-        """Return {group/name: sha256} of what was written."""
+        """Return {group/name: sha256} of what was written, when all of it is stored."""
+        self._writes.wait()
         return {name: total.hexdigest() for name, total in self._hashes.items()}
 
     def _put(
@@ -101,5 +114,16 @@ class BlockWriter:
         name = f"{group}/{variable.name}"
         self._hashes.setdefault(name, hashlib.sha256()).update(region.data)
         rest = place or (0,) * len(further)
-        key = ".".join(["c", *(str(index) for index in (*block.grid, *rest))])
-        self._objects.put(f"{ROOT}/{name}/{key}", encode(region, variable.chunks, variable.fill))
+        key = f"{ROOT}/{name}/{chunk_name((*block.grid, *rest))}"
+        self._writes.put(key, encode(region, variable.chunks, variable.fill))
+
+
+def plan_of_cube(objects: Objects) -> str | None:
+    """Return the hash of the plan that a cube is of, or None if there is no cube."""
+    sums = unsealed(objects.get(CUBE))
+    if sums is not None:
+        return sums["plan"]
+    try:
+        return json.loads(objects.get(f"{ROOT}/zarr.json") or b"")["attributes"]["plan"]
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -13,19 +13,25 @@ import pandas as pd
 from stresscube.errors import RunError, StresscubeError
 from stresscube.text import suggest
 from stresscube_kernels.ledger import COLUMNS, Ledger
-from stresscube_kernels.spec import MarketSpec
+from stresscube_kernels.spec import AnyMarket, MarketSpec
 
 ENDINGS = (".csv", ".parquet")
 DIGITS = {"float32": 9, "float64": 17}
 """Digits that tell two numbers of a precision apart."""
 
 
-def table(ledger: Ledger, market: MarketSpec, about: Mapping[str, Any]) -> pd.DataFrame:
+def regimes(market: AnyMarket) -> list[str]:
+    """Return the names of a market's regimes."""
+    if isinstance(market, MarketSpec):
+        return [regime.name for regime in market.regimes]
+    return ["history"]
+
+
+def table(ledger: Ledger, market: AnyMarket, about: Mapping[str, Any]) -> pd.DataFrame:
     """Return a ledger's columns as a table, regimes by name; about: its attributes."""
-    names = {
-        "regime": [regime.name for regime in market.regimes],
-        "correlation_regime": [regime.name for regime in market.correlation_regimes],
-    }
+    names = {"regime": regimes(market), "correlation_regime": list[str]()}
+    if isinstance(market, MarketSpec):
+        names["correlation_regime"] = [regime.name for regime in market.correlation_regimes]
     words = {
         name: np.array([*known, ""], object)[ledger.columns[name]] for name, known in names.items()
     }

@@ -1,0 +1,118 @@
+"""Fitting a design by maximum likelihood, and choosing among designs by BIC."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from stresscube.calibrate.design import Design, Layer, correlation_of
+from stresscube.calibrate.likelihood import Likelihood
+
+Array = NDArray[np.float64]
+Tell = Callable[[str], None]
+SHORTEST = 1.0
+"""Bars that a state lasts at least on average: what is shorter, bars cannot show."""
+ENOUGH = 0.02
+"""Gain in log-likelihood below which an iteration is the last."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A design with the parameters that make the returns most likely."""
+
+    design: Design
+    theta: Array
+    log_likelihood: float
+    bars: int
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion: the smaller the better."""
+        return len(self.theta) * math.log(self.bars) - 2.0 * self.log_likelihood
+
+
+def start(returns: Array, design: Design) -> Array:
+    """Parameters to begin with: states spread evenly around the returns' moments."""
+    sd = np.log(returns.std(axis=0))
+    values: dict[str, float] = {}
+    shift = 0.0
+    for k, layer in enumerate(design.layers):
+        spread = np.linspace(-0.7, 0.8, layer.states) if layer.states > 1 else np.zeros(1)
+        rho = np.linspace(0.5, 1.5, layer.states) if layer.states > 1 else np.ones(1)
+        centre = math.atanh(correlation_of(returns) * 0.999)
+        for i in range(layer.states):
+            values |= {f"{k}.nu{i}": math.log(4.0), f"{k}.rho{i}": centre * rho[i]}
+            if layer.kind == "regime":
+                values |= {f"{k}.{leg}{i}": sd[n] + spread[i] for n, leg in enumerate("ab")}
+            else:
+                values |= {f"{k}.{leg}{i}": 0.45 * i for leg in ("a", "b", "ab")}
+        if layer.kind.startswith("volatilit"):
+            shift += 0.45 * (layer.states - 1) / 2.0
+        leaving = math.log(1.0 / layer.duration / max(1, layer.states - 1))
+        pairs = ((i, j) for i in range(layer.states) for j in range(layer.states))
+        values |= {f"{k}.q{i}{j}": leaving for i, j in pairs}
+    for i in range(design.sizes[0]):
+        for leg in "ab":
+            values[f"0.{leg}{i}"] -= shift
+    return np.array([values[name] for name in design.names])
+
+
+def fit(returns: Array, design: Design, theta: Array | None = None, most: int = 200) -> Fit:
+    """The most likely parameters, from `theta` on; at most `most` iterations of L-BFGS-B."""
+    likelihood = Likelihood(returns, design)
+    scale = 1.0 / len(returns)
+
+    def loss(theta: Array) -> tuple[float, Array]:
+        value, gradient = likelihood.slope(theta)
+        return -value * scale, -gradient * scale
+
+    first = start(returns, design) if theta is None else theta
+    bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(design.columns)
+    bounds += [(-math.log(4.0 * len(returns)), -math.log(SHORTEST))] * (
+        len(first) - len(design.columns)
+    )
+    value = abs(likelihood.value(first))
+    found: Any = minimize(
+        loss, first, jac=True, method="L-BFGS-B", bounds=bounds,
+        options={"maxiter": most, "maxcor": 20, "ftol": ENOUGH / value, "gtol": 1e-8},
+    )  # fmt: skip
+    return Fit(design, np.asarray(found.x), -float(found.fun) / scale, len(returns))
+
+
+def extended(before: Fit, layer: Layer) -> Array:
+    """Where to begin with one more layer: the fit as it was, the new states close together."""
+    design = replace(before.design, layers=(*before.design.layers, layer))
+    known = dict(zip(before.design.names, before.theta, strict=True))
+    new = len(before.design.layers)
+    leaving = math.log(1.0 / layer.duration)
+    values: list[float] = []
+    for name in design.names:
+        if name in known:
+            shift = 0.3 if layer.kind.startswith("volatilit") and name[:3] in ("0.a", "0.b") else 0
+            values.append(known[name] - shift)
+        else:
+            values.append(leaving if name.startswith(f"{new}.q") else 0.6 * int(name[-1]))
+    return np.array(values)
+
+
+def divided(before: Fit) -> tuple[Design, Array]:
+    """A design with one more regime, and where to begin: the wildest regime in two."""
+    first, *others = before.design.layers
+    design = replace(before.design, layers=(replace(first, states=first.states + 1), *others))
+    values = dict(zip(before.design.names, before.theta, strict=True))
+    n = first.states
+    wildest = max(range(n), key=lambda i: values[f"0.a{i}"])
+    for leg in "ab":
+        values[f"0.{leg}{n}"] = values[f"0.{leg}{wildest}"] + 0.5
+        values[f"0.{leg}{wildest}"] -= 0.2
+    values[f"0.nu{n}"] = values.get(f"0.nu{wildest}", 0.0)
+    for i in range(n):
+        values[f"0.q{i}{n}"] = math.log(0.02) if i != wildest else math.log(0.1)
+        values[f"0.q{n}{i}"] = math.log(0.02) if i != wildest else math.log(0.3)
+    return design, np.array([values[name] for name in design.names])
