@@ -65,7 +65,12 @@ hedge_ratio = [0.8, 1.0, "min-variance"]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with replayed.toml and the data that it names."""
-    data = tmp_path / "data"
+    return write_history(tmp_path)
+
+
+def write_history(folder: Path) -> Path:
+    """Write replayed.toml and the data that it names."""
+    data = folder / "data"
     data.mkdir()
     frames = bars()
     for coin, frame in frames.items():
@@ -77,8 +82,8 @@ def folder(tmp_path: Path) -> Path:
         rates = np.where(np.arange(len(times)) % 3 == 0, 1e-4, -2e-4)
         parts.append(pd.DataFrame({"timestamp": times, "coin": coin, "funding_rate": rates}))
     pd.concat(parts).to_csv(data / "funding.csv", index=False)
-    (tmp_path / "replayed.toml").write_text(TEXT)
-    return tmp_path
+    (folder / "replayed.toml").write_text(TEXT)
+    return folder
 
 
 def scenario(folder: Path, *overrides: str) -> Scenario:
