@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 import own_code
 import stresscube as sc
 from fakes import scenario
+from replayed import write as write_history
 from stresscube.cli import app
 from stresscube.errors import RunError, StresscubeError
 from stresscube.tracing import Traced
@@ -196,7 +197,7 @@ def test_csv_is_the_table(saved: Path, tmp_path: Path) -> None:
             np.testing.assert_allclose(back[column.name], made[column.name], rtol=1e-8)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="needs pyarrow")
+@pytest.mark.needs("pyarrow")
 def test_parquet_is_the_table(saved: Path, tmp_path: Path) -> None:
     made = sc.trace(saved, "liquidated", HARD).table
     write(made, tmp_path / "a.parquet")
@@ -262,3 +263,18 @@ def test_the_page_lists_every_column() -> None:
     rows = [line.replace("\\|", "|") for line in text.splitlines() if line.startswith("| `")]
     expected = [f"| `{it.name}` | {it.unit} | {it.words} |" for it in COLUMNS]
     assert [row for row in rows if row.count(" | ") >= 2][-len(expected) :] == expected
+
+
+def test_a_replayed_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files are looked for from the current folder; data that changed are told of."""
+    monkeypatch.chdir(tmp_path)
+    write_history(tmp_path)
+    run = sc.run(sc.load("replayed.toml"), "replayed.run", backend="cpu", threads=1)
+    traced = sc.trace(run, "worst", {"leverage": 45, "hedge_ratio": "min-variance"})
+    assert traced.totals == pytest.approx(kept(Path(run), traced), rel=1e-12, nan_ok=True)
+    assert set(traced.table["regime"]) == {"history"}
+    assert len(traced.table) == 25
+    assert not any("NOT" in note for note in traced.notes)
+    lines = (tmp_path / "data" / "btc.csv").read_text().splitlines()
+    (tmp_path / "data" / "btc.csv").write_text("\n".join(lines[:-1]) + "\n")
+    assert any("data have changed" in note for note in sc.trace(run, 0).notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def rebuild(
     """
     chosen = choose(backend or there["identity"]["backend"])
     if scenario is None:
-        plan = make_plan(_as_planned(there["scenario"], trust), chosen)
+        plan = make_plan(as_planned(there["scenario"], trust=trust), chosen)
     else:
         plan = make_plan(scenario, chosen, trust=trust)
     if plan.hash == there["hash"]:
@@ -96,10 +96,15 @@ def rebuild(
     return Rebuilt(plan, chosen, tuple(found))
 
 
-def _as_planned(words: dict[str, Any], trust: bool) -> Scenario:
-    """Return the scenario of a plan.json, with the code that the run was planned with."""
+def as_planned(
+    words: Mapping[str, Any], overrides: Sequence[str] = (), *, trust: bool = False
+) -> Scenario:
+    """Return the scenario of a plan.json, with the code that the run was planned with.
+
+    overrides: laid over it besides its own. trust: whether that code may run. Raises ScenarioError.
+    """
     source = str(Path(words.get("folder", "")) / f"{words['name']}, as in plan.json")
-    scenario = loads(words["text"], source, words["overrides"])
+    scenario = loads(words["text"], source, [*words["overrides"], *overrides])
     if not named(scenario):
         return scenario
     if not trust:

@@ -27,7 +27,7 @@ BOOKS = {
 
 
 def trace(
-    run: Path,
+    run: str,
     *,
     path: str,
     settings: Sequence[str],

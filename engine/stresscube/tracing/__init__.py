@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stresscube.identity import SOURCES, sources_hash
+from stresscube.scenario.recorded import recorded
 from stresscube.store.layout import DAYS, PATH_OUTCOMES
+from stresscube.store.objects import Place
 from stresscube.tracing.cell import Cell, open_cell
 from stresscube.tracing.paths import Found, find, outcomes
-from stresscube.tracing.table import regimes_of, table
+from stresscube.tracing.table import regimes, table
 from stresscube_kernels.ledger import ledger, totals
 
 __all__ = ["Traced", "trace", "trace_texts"]
@@ -37,7 +37,7 @@ class Traced:
 
 
 def trace(
-    run: str | os.PathLike[str],
+    run: Place,
     path: int | str = "worst",
     settings: Mapping[str, Any] | None = None,
     *,
@@ -51,10 +51,10 @@ def trace(
     may run. Raises RunError if there is no run, StresscubeError for a bad key, value or path.
     """
     texts = [f"{key}={value}" for key, value in (settings or {}).items()]
-    return trace_texts(Path(run), str(path), texts, trust=trust)
+    return trace_texts(run, str(path), texts, trust=trust)
 
 
-def trace_texts(run: Path, path: str, settings: Sequence[str], *, trust: bool = False) -> Traced:
+def trace_texts(run: Place, path: str, settings: Sequence[str], *, trust: bool = False) -> Traced:
     """`trace` of words: settings are "key=value"."""
     cell = open_cell(run, settings, trust=trust)
     found = find(cell, path)
@@ -64,7 +64,7 @@ def trace_texts(run: Path, path: str, settings: Sequence[str], *, trust: bool = 
         "path": found.path,
         "cell": dict(cell.words),
         "assets": [str(asset) for asset in cell.plan.scenario.market.assets],
-        "regimes": regimes_of(cell.market),
+        "regimes": regimes(cell.market),
         "seed": str(cell.plan.simulation.seed),
         "precision": cell.plan.simulation.precision,
     }
@@ -85,8 +85,12 @@ def _notes(cell: Cell, found: Found, made: Mapping[str, float]) -> list[str]:
     notes: list[str] = []
     if cell.index is None:
         notes.append("no cell of this cube: a value of --set was not swept")
-    identity = cell.plan.identity
-    if identity["sources"] != {name: sources_hash(name) for name in SOURCES}:
+    identity, scenario = cell.plan.identity, cell.plan.scenario
+    if scenario.market.replayed and recorded(scenario).fingerprint != identity["data"]:
+        notes.append("NOT the run's path: the recorded data have changed since")
+    code = {code.key: code.rules for code in scenario.code}
+    sources = {name: sources_hash(name) for name in SOURCES}
+    if (identity["sources"], identity["code"]) != (sources, code):
         notes.append("the program has changed since the run, so its numbers may have as well")
     if cell.plan.backend != "cpu":
         notes.append(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,12 @@ import xarray as xr
 from stresscube.errors import RunError, StresscubeError
 from stresscube.folder import read_plan
 from stresscube.plan import Block, Plan
+from stresscube.recompute import as_planned
 from stresscube.scenario import Scenario
-from stresscube.scenario.code import Code
 from stresscube.scenario.dotted import BadKey, resolve
 from stresscube.scenario.expand import Axis, axes, simulation_spec
 from stresscube.scenario.faults import Fault, ScenarioError, toml
-from stresscube.scenario.load import loads
-from stresscube.scenario.trust import named, rules_of
-from stresscube.store.objects import LocalObjects
+from stresscube.store.objects import LocalObjects, Place, objects_at
 from stresscube.text import label, listing, suggest
 from stresscube.where import index_of
 from stresscube_kernels.contract import Shape
@@ -39,7 +36,7 @@ class Cell:
     the run's cube, None for a cell that it has not.
     """
 
-    folder: Path
+    folder: Place
     plan: Plan
     block: Block
     market: AnyMarket
@@ -66,7 +63,7 @@ def said(words: Mapping[str, Value]) -> str:
     return ", ".join(f"{name} = {label(value)}" for name, value in words.items()) or "the only cell"
 
 
-def open_cell(folder: Path, settings: Iterable[str] = (), *, trust: bool = False) -> Cell:
+def open_cell(run: Place, settings: Iterable[str] = (), *, trust: bool = False) -> Cell:
     """Return the cell of a run that "key=value" settings choose.
 
     An axis that they do not name takes [policy]'s value if that was swept, else its first. A value
@@ -74,10 +71,12 @@ def open_cell(folder: Path, settings: Iterable[str] = (), *, trust: bool = False
     own may run. Raises RunError if there is no run, StresscubeError for a bad setting, for code
     that may not run, and for a cell whose position cannot be opened.
     """
-    if not folder.exists():
+    objects = objects_at(run)
+    folder = objects.place
+    if isinstance(objects, LocalObjects) and not objects.root.exists():
         raise RunError(f"{folder}: no such run folder")
-    document = read_plan(LocalObjects(folder), folder)
-    scenario = _scenario(document, folder, (), trust)
+    document = read_plan(objects, folder)
+    scenario = as_planned(document["scenario"], trust=trust)
     known = axes(scenario)
     chosen = {axis.key: _default(scenario, axis) for axis in known}
     beside: dict[str, str] = {}
@@ -100,7 +99,7 @@ def open_cell(folder: Path, settings: Iterable[str] = (), *, trust: bool = False
         for at, key in places.items()
     ]
     try:
-        other = _scenario(document, folder, texts, trust)
+        other = as_planned(document["scenario"], texts, trust=trust)
     except ScenarioError as error:
         lines = (_as_set(fault, places, beside) for fault in error.faults)
         raise StresscubeError("\n".join(lines)) from None
@@ -108,33 +107,6 @@ def open_cell(folder: Path, settings: Iterable[str] = (), *, trust: bool = False
     made = _cell(folder, document, other, point, [1] * len(point), inside=False)
     extra = {key: plain[key] for key in beside if key not in chosen}
     return replace(made, words=made.words | extra)
-
-
-def _scenario(
-    document: Mapping[str, Any], folder: Path, texts: Sequence[str], trust: bool
-) -> Scenario:
-    """The run's scenario, these overrides laid over it, with the code that the run had."""
-    words = document["scenario"]
-    source = str(folder / "_control" / "plan.json")
-    scenario = loads(words["text"], source, [*words["overrides"], *texts])
-    places = named(scenario)
-    if not places:
-        return scenario
-    if not trust:
-        files = listing(dict.fromkeys(place.rpartition(":")[0] for place in places.values()))
-        raise StresscubeError(
-            f"{folder}: the run follows Python code ({files}), which may do whatever you may; read "
-            f"it under scenario.code in {source}, then add --trust to run it"
-        )
-    code = [
-        Code(section, place, words["code"][f"{section}.step"],
-             document["identity"]["code"][f"{section}.step"])
-        for section, place in places.items()
-    ]  # fmt: skip
-    scenario = scenario.model_copy(update={"code": tuple(code)})
-    for section in places:
-        rules_of(scenario, section)
-    return scenario
 
 
 def _default(scenario: Scenario, axis: Axis) -> Value:
@@ -201,7 +173,7 @@ def _literal(text: str) -> Any:
 
 
 def _cell(
-    folder: Path,
+    folder: Place,
     document: Mapping[str, Any],
     scenario: Scenario,
     point: Mapping[str, Value],

@@ -15,7 +15,7 @@ from stresscube.errors import StresscubeError
 from stresscube.folder import read_plan
 from stresscube.metrics.sample import to_host
 from stresscube.runner import usable_cores
-from stresscube.store.objects import LocalObjects
+from stresscube.store.objects import objects_at
 from stresscube.store.reader import IncompleteRun, open_run
 from stresscube.text import plural, suggest
 from stresscube.tracing.cell import Cell
@@ -96,7 +96,7 @@ def _dataset(cell: Cell) -> Any:
     """The saved paths of a cell, None if there are none."""
     if not cell.plan.save_paths or cell.index is None:
         return None
-    objects = LocalObjects(cell.folder)
+    objects = objects_at(cell.folder)
     plan = read_plan(objects, cell.folder)["hash"]
     if receipts.complete(objects, plan) is None and (
         cell.block.name not in receipts.read_all(objects, plan)

@@ -13,28 +13,25 @@ import pandas as pd
 from stresscube.errors import RunError, StresscubeError
 from stresscube.text import suggest
 from stresscube_kernels.ledger import COLUMNS, Ledger
-from stresscube_kernels.spec import AnyMarket, ReplaySpec
+from stresscube_kernels.spec import AnyMarket, MarketSpec
 
 ENDINGS = (".csv", ".parquet")
 DIGITS = {"float32": 9, "float64": 17}
 """Digits that tell two numbers of a precision apart."""
 
 
-def regimes_of(market: AnyMarket) -> list[str]:
-    """Names of the regimes; a recorded history knows none."""
-    if isinstance(market, ReplaySpec):
-        return ["recorded"]
-    return [regime.name for regime in market.regimes]
+def regimes(market: AnyMarket) -> list[str]:
+    """Return the names of a market's regimes."""
+    if isinstance(market, MarketSpec):
+        return [regime.name for regime in market.regimes]
+    return ["history"]
 
 
 def table(ledger: Ledger, market: AnyMarket, about: Mapping[str, Any]) -> pd.DataFrame:
     """Return a ledger's columns as a table, regimes by name; about: its attributes."""
-    names = {
-        "regime": regimes_of(market),
-        "correlation_regime": [
-            regime.name for regime in getattr(market, "correlation_regimes", ())
-        ],
-    }
+    names = {"regime": regimes(market), "correlation_regime": list[str]()}
+    if isinstance(market, MarketSpec):
+        names["correlation_regime"] = [regime.name for regime in market.correlation_regimes]
     words = {
         name: np.array([*known, ""], object)[ledger.columns[name]] for name, known in names.items()
     }

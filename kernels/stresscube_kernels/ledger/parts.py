@@ -8,10 +8,10 @@ import numpy as np
 
 from .. import cross, isolated, ticks
 from ..books import fill
-from ..contract import Tick
 from ..isolated import Survivor, survives, weigh_survivor
 from ..legs import LegFill, legs, moved_by
 from ..margin import Balance, Held, Settled, is_hit
+from ..rules import RECORDED
 from .life import Life, Rows
 
 CAUSES = ("inside the step", "in a jump", "at the step's end", "by funding")
@@ -153,9 +153,11 @@ def _cause(life: Life, balance: Balance) -> Rows:
     ops, features, tick = life.ops, life.shape.features, life.tick
     touched = is_hit(ops, features, tick, balance)
     at_the_end = balance.equity <= balance.required
-    in_a_jump = at_the_end & _jumped(life.tick)
+    in_a_jump = at_the_end & jumps(life)
     return np.select([~touched, in_a_jump, at_the_end], [3, 1, 2], 0)
 
 
-def _jumped(tick: Tick) -> Rows:
-    return ticks.jumped(tick.state)
+def jumps(life: Life) -> Rows:
+    """Where a jump, spike or shock fell; the steps of recorded history are not told apart."""
+    found = ticks.jumped(life.tick.state)
+    return found & (life.shape.market != RECORDED)

@@ -19,7 +19,7 @@ from ..ticks import unpack
 from .columns import COLUMNS, SUMS
 from .events import CLOSE, events
 from .life import Life, Rows, at, live
-from .parts import Parts, parts
+from .parts import Parts, jumps, parts
 
 HOURS = 8760.0
 START_PRICE = 100.0
@@ -97,7 +97,7 @@ def _market(life: Life) -> dict[str, Rows]:
     return {
         "regime": states.regime,
         "correlation_regime": np.nan_to_num(slow, nan=-1.0).astype(np.int64),
-        "jump": states.jumped,
+        "jump": jumps(life),
         "price_a": prices[0],
         "price_b": prices[1],
         "mark_b": prices[1] * (1.0 + tick.mark_b) if features.mark else nothing,
