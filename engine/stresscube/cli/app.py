@@ -484,7 +484,7 @@ def trace(
     """Regenerate one path: a ledger of all that happened to its account, and a picture."""
     from stresscube.cli import trace as command
 
-    command.trace(Path(run), path=path, settings=settings or [], out=out, plot=plot, trust=trust)
+    command.trace(run, path=path, settings=settings or [], out=out, plot=plot, trust=trust)
 
 
 @app.command()
