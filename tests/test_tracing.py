@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import re
 from pathlib import Path
@@ -182,6 +183,19 @@ def test_the_command_writes_and_tells(
     terms = re.findall(r"([+−] )?([\d.]+)", books[1])
     total = sum(float(number) * (-1 if sign.startswith("−") else 1) for sign, number in terms)
     assert total == pytest.approx(float(books[0]), abs=0.00005 * (len(terms) + 1))
+
+
+def test_json_for_programs(saved: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    result = call("trace", saved, "--path", "7", "-o", file, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["path"] == 7
+    assert told["totals"]["final_equity"] == sc.trace(saved, 7).totals["final_equity"]
+    assert told["totals"]["liquidation_time"] is None
+    assert told["cell"]["venue"] == "A"
+    assert Path(told["ledger"]) == file
+    assert Path(told["plot"]) == tmp_path / "a.png"
 
 
 def test_csv_is_the_table(saved: Path, tmp_path: Path) -> None:

@@ -480,11 +480,20 @@ def trace(
         typer.Option("--plot", metavar="FILE", help="The picture, a .png, .svg or .pdf file."),
     ] = None,
     trust: Trust = False,
+    as_json: Json = False,
 ) -> None:
     """Regenerate one path: a ledger of all that happened to its account, and a picture."""
     from stresscube.cli import trace as command
 
-    command.trace(run, path=path, settings=settings or [], out=out, plot=plot, trust=trust)
+    command.trace(
+        run,
+        path=path,
+        settings=settings or [],
+        out=out,
+        plot=plot,
+        trust=trust,
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.plane import check_extension
 from stresscube.text import plural
@@ -34,6 +35,7 @@ def trace(
     out: Path | None,
     plot: Path | None,
     trust: bool,
+    as_json: bool = False,
 ) -> None:
     """Write one path's ledger and picture; print what became of it."""
     for file, check in ((out, check_ending), (plot, check_extension)):
@@ -49,6 +51,18 @@ def trace(
     from stresscube.tracing.picture import picture
 
     save(picture(traced), drawn)
+    if as_json:
+        emit(
+            {
+                "path": traced.found.path,
+                "cell": traced.cell.words,
+                "totals": traced.totals,
+                "notes": list(traced.notes),
+                "ledger": str(ledger),
+                "plot": str(drawn),
+            }
+        )
+        return
     _report(traced, console())
     console().print(
         escape(f"{ledger}: {plural(len(traced.table), 'row')}\n{drawn}"), soft_wrap=True
