@@ -348,5 +348,6 @@ def test_the_examples_do_what_they_should() -> None:
             assert {feature for feature, on in features.items() if not on} <= {
                 "isolated",
                 "intrabar",
+                "prints",
             }
             assert np.abs(of(found, "funding")).max() > 0

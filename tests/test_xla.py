@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 import test_user_policy
-from markets import BRIDGED, PLAIN, is_count, random_job
+from markets import BRIDGED, PLAIN, is_count, magnitude, random_job
 from own_code import write
 from replays import SHAPES, random_replay_job
 from stresscube.plan import make_plan
@@ -57,8 +57,8 @@ def check(job: Job, shape: Shape, ours: NDArray[Any], theirs: NDArray[Any]) -> N
         if is_count(name):
             assert np.array_equal(ours[k], theirs[k]), name
         else:
-            error = np.abs(ours[k] - theirs[k]) / (np.abs(theirs[k]) + size)
-            assert error.max() < 1e-11, name
+            scale = np.abs(theirs[k]) + magnitude(name, size, theirs)
+            assert np.max(np.abs(ours[k] - theirs[k]) / scale) < 1e-11, name
 
 
 @pytest.mark.parametrize("mode", MODES)

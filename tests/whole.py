@@ -34,7 +34,9 @@ from stresscube_kernels.spec import (
 
 MINUTE = HOUR / 60
 WHOLE = Shape(
-    features=Features(*([True] * len(Features._fields)))._replace(isolated=False, intrabar=False),
+    features=Features(*([True] * len(Features._fields)))._replace(
+        isolated=False, intrabar=False, prints=False
+    ),
     regimes=2,
     volatility_regimes=2,
     correlation_regimes=2,

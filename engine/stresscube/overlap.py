@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from stresscube_kernels.replay import BATCHES
 from stresscube_kernels.spec import ReplaySpec, SimulationSpec
-from stresscube_kernels.view import window_bars
 
 
 class Overlap(NamedTuple):
@@ -32,6 +31,8 @@ def overlap_of(market: ReplaySpec, simulation: SimulationSpec, paths: int) -> Ov
     """The factors of a replay's first paths, which are windows or resampled, then independent."""
     if market.method == "bootstrap" or paths < 2:
         return Overlap()
+    from stresscube_kernels.view import window_bars  # which loads a compiler
+
     starts = window_bars(market, simulation, 0, paths)
     return overlap_of_windows(starts, simulation.steps)
 
