@@ -120,18 +120,20 @@ def is_count(name: str) -> bool:
     return name in COUNTS or (name.startswith("regimes_") and name.split("_")[-1] in IN_REGIMES)
 
 
-def magnitude(name: str, size: Any, outcomes: NDArray[Any]) -> Any:
+def magnitude(name: str, size: Any, outcomes: NDArray[Any], error: float) -> Any:
     """What rounding makes errors of an outcome proportional to, besides itself.
 
-    size: equity and gross notional, [policies, 1]. A trade's return is a change of equity over the
-    equity that it opened with, which is at least 1 less the deepest drawdown; the sum of its k-th
-    powers takes k of them.
+    size: equity and gross notional, [policies, 1]. error: relative to that, of equity. A trade's
+    return r is a change of equity over the equity that it opened with, which is at least 1 less the
+    deepest drawdown; its k-th power errs by k r^(k-1) as much, and no r is above the fourth root of
+    the sum of fourth powers.
     """
     if not name.startswith("trade_"):
         return size
     power = 2 if name == "trade_downside" else int(name[-1])
-    least = np.clip(1.0 - of(outcomes, "max_drawdown"), np.finfo(outcomes.dtype).tiny ** 0.1, None)
-    return power * (size / least) ** power
+    opened = np.clip(1.0 - of(outcomes, "max_drawdown"), 1e-6, None)
+    largest = of(outcomes, "trade_sum_4") ** 0.25 + error * size / opened
+    return power * largest ** (power - 1) * size / opened
 
 
 def of(outcomes: NDArray[Any], name: str) -> NDArray[Any]:

@@ -57,7 +57,7 @@ def check(job: Job, shape: Shape, ours: NDArray[Any], theirs: NDArray[Any]) -> N
         if is_count(name):
             assert np.array_equal(ours[k], theirs[k]), name
         else:
-            scale = np.abs(theirs[k]) + magnitude(name, size, theirs)
+            scale = np.abs(theirs[k]) + magnitude(name, size, theirs, 1e-11)
             assert np.max(np.abs(ours[k] - theirs[k]) / scale) < 1e-11, name
 
 
