@@ -19,7 +19,6 @@ from stresscube.blocks import block_name
 from stresscube.folder import read_plan
 from stresscube.receipts import Receipt
 from stresscube.seal import unsealed
-from stresscube.store.layout import ROOT
 from stresscube.store.objects import Objects, Place
 from stresscube.store.stored import Stored, stored_arrays
 from stresscube.store.writer import CUBE
@@ -82,13 +81,11 @@ def audit(
     """
     plan = read_plan(objects, folder)
     names = [block_name(index) for index in range(plan["blocks"])]
-    found = list(_metadata(objects, plan["hash"]))
-    known: dict[str, Receipt] = {}
-    for damage, receipt in _receipts(objects, plan["hash"], names):
-        if receipt is not None:
-            known[receipt.block] = receipt
-        if damage is not None:
-            found.append(damage)
+    signed = list(_receipts(objects, plan["hash"], names))
+    known = {receipt.block: receipt for _, receipt in signed if receipt is not None}
+    # After the receipts: the cube is there before the first of them is.
+    found = list(_metadata(objects, plan["hash"], begun=bool(signed)))
+    found += [damage for damage, _ in signed if damage is not None]
     try:
         arrays = stored_arrays(objects, [axis["name"] for axis in plan["axes"]])
     except ValueError:
@@ -107,12 +104,13 @@ def audit(
     return Audit(len(names), known, chunks, tuple(found))
 
 
-def _metadata(objects: Objects, plan_hash: str) -> Iterator[Damage]:
-    """Check what is of no block: metadata and coordinates."""
-    sums = unsealed(objects.get(CUBE))
+def _metadata(objects: Objects, plan_hash: str, *, begun: bool) -> Iterator[Damage]:
+    """Check what is of no block: metadata and coordinates. begun: whether there are receipts."""
+    data = objects.get(CUBE)
+    sums = unsealed(data)
     if sums is None:
-        if objects.get(CUBE) is not None or objects.names(ROOT):
-            yield Damage(CUBE, _garbled(objects.get(CUBE)))
+        if data is not None or begun:
+            yield Damage(CUBE, _garbled(data))
         return
     if sums["plan"] != plan_hash:
         yield Damage(CUBE, "of another run")

@@ -142,7 +142,9 @@ def _local_cluster(backend: Backend) -> Generator[Any]:
         return {"cls": Nanny, "options": {**here, "nthreads": 1, "memory_limit": 0, "env": env}}
 
     here = {"host": "127.0.0.1", "dashboard": False}
-    scheduler = {"cls": Scheduler, "options": {**here, "port": 0}}
+    # Its page of health wants a port too; two clusters on one machine must not want the same.
+    ports = {"port": 0, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {"cls": Scheduler, "options": {**here, **ports}}
     workers = {number: worker(number) for number in range(len(backend.workers()))}
     level: Any = logging.CRITICAL
     cluster: Any = SpecCluster(workers, scheduler, silence_logs=level)

@@ -171,19 +171,20 @@ def go_on(
     """
     adopt(objects, plan, folder)
     cube = CubeWriter(objects, plan)
-    cube.create()
 
     def run_them(blocks: Sequence[Block], done: Callable[[Block], None]) -> None:
         if isinstance(how, Cluster):
+            created()
             run_on_cluster(how, plan, backend, objects, stop, blocks, done, progress)
         else:
             means = Means(plan, backend, how, objects, cube, stop, progress.advance)
-            _run_here(means, blocks, done)
+            _run_here(means, blocks, created, done)
 
-    try:
-        _run_rest(plan, objects, stop, progress, mine, run_them)
-    finally:
-        progress.finish()
+    with _creating(cube, stop) as created:
+        try:
+            _run_rest(plan, objects, stop, progress, mine, run_them)
+        finally:
+            progress.finish()
     known = receipts.read_all(objects, plan.hash)
     every = [known[block.name] for block in plan.blocks if block.name in known]
     if len(every) == len(plan.blocks) and receipts.complete(objects, plan.hash) is None:
@@ -197,6 +198,21 @@ def means_of(plan: Plan, backend: Backend, threads: int | None, memory: str | in
     """
     budget = default_budget() if memory is None else parse_size(memory)
     return shares(plan, backend, budget, threads or usable_cores())
+
+
+@contextmanager
+def _creating(cube: CubeWriter, stop: Stop) -> Generator[Callable[[], None]]:
+    """Write the empty cube while the first blocks are computed; give what waits until it is there.
+
+    A fault of it stops the run and is raised in place of what that brings about.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        created = beside.submit(cube.create)
+        created.add_done_callback(lambda done: stop.set() if done.exception() else None)
+        try:
+            yield created.result
+        finally:
+            created.result()
 
 
 def _run_rest(
@@ -234,11 +250,17 @@ def _run_rest(
         ) from None
 
 
-def _run_here(means: Means, blocks: Sequence[Block], done: Callable[[Block], None]) -> None:
-    """Run and sign blocks in this process."""
+def _run_here(
+    means: Means,
+    blocks: Sequence[Block],
+    created: Callable[[], None],
+    done: Callable[[Block], None],
+) -> None:
+    """Run and sign blocks in this process. created: returns when the cube is there."""
     one_at_a_time = threading.Lock()
 
     def sign(block: Block, receipt: Receipt) -> None:
+        created()  # a receipt speaks of arrays in a cube
         means.objects.sync()  # after a power cut, too, no receipt may be there without its arrays
         with one_at_a_time:
             receipts.write(means.objects, receipt)

@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,24 +143,33 @@ def metadata(plan: Plan) -> dict[str, bytes]:
 
     They depend on the plan alone, so writing them twice changes nothing.
     """
-    import zarr
+    from zarr.core.sync import sync
+
+    # Zarr works in a thread of its own: a hundred arrays are one errand there, not a hundred.
+    objects = cast("dict[str, bytes]", sync(_create(plan)))
+    keys = sorted(objects, key=lambda key: key == "zarr.json")
+    return {f"{ROOT}/{key}": objects[key] for key in keys}
+
+
+async def _create(plan: Plan) -> dict[str, bytes]:
+    """Return the objects of an empty cube by their names in it."""
+    from zarr.api import asynchronous as zarr
     from zarr.core.buffer import Buffer
     from zarr.storage import MemoryStore
 
     objects: dict[str, Buffer] = {}
     store = MemoryStore(store_dict=objects)
-    root = zarr.create_group(store, zarr_format=3, attributes=_attributes(plan))
+    root = await zarr.create_group(store=store, zarr_format=3, attributes=_attributes(plan))
     for group, variables in groups(plan).items():
-        node = root.create_group(group, attributes=_attributes(plan))
+        node = await root.create_group(group, attributes=_attributes(plan))
         for coordinate in coordinates(plan, group):
-            _create_coordinate(node, coordinate)
+            await _create_coordinate(node, coordinate)
         for variable in variables:
-            _create_array(node, variable)
+            await _create_array(node, variable)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that consolidation is an extension of the format
-        zarr.consolidate_metadata(store)
-    keys = sorted(objects, key=lambda key: key == "zarr.json")
-    return {f"{ROOT}/{key}": objects[key].to_bytes() for key in keys}
+        await zarr.consolidate_metadata(store)
+    return {key: data.to_bytes() for key, data in objects.items()}
 
 
 def _summary(plan: Plan) -> Iterator[Variable]:
@@ -242,8 +251,8 @@ def _data(plan: Plan) -> dict[str, Any]:
     return {**words, "data_hash": plan.identity["data"]}
 
 
-def _create_array(node: Any, variable: Variable) -> None:
-    node.create_array(
+async def _create_array(node: Any, variable: Variable) -> None:
+    await node.create_array(
         variable.name,
         shape=variable.shape,
         dtype=variable.dtype,
@@ -257,8 +266,8 @@ def _create_array(node: Any, variable: Variable) -> None:
     )
 
 
-def _create_coordinate(node: Any, coordinate: Coordinate) -> None:
-    node.create_array(
+async def _create_coordinate(node: Any, coordinate: Coordinate) -> None:
+    await node.create_array(
         coordinate.name,
         data=_labels(coordinate.values),
         chunks=(len(coordinate.values),),
