@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +146,7 @@ def metadata(plan: Plan) -> dict[str, bytes]:
     from zarr.core.sync import sync
 
     # Zarr works in a thread of its own: a hundred arrays are one errand there, not a hundred.
-    objects = cast("dict[str, bytes]", sync(_create(plan)))
+    objects = sync(_create(plan))
     keys = sorted(objects, key=lambda key: key == "zarr.json")
     return {f"{ROOT}/{key}": objects[key] for key in keys}
 
