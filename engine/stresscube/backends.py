@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from numpy.typing import NDArray
 
@@ -107,8 +107,29 @@ class Backend(Protocol):
         ...
 
 
+class _InThisMemory:
+    """A backend whose outcomes come as numpy arrays, and which has one block at a time."""
+
+    __slots__ = ()
+
+    def workers(self) -> tuple[Self, ...]:
+        """Itself: all that it computes with shares one block."""
+        return (self,)
+
+    def keeps(self, count: int) -> bool:
+        """No: metrics are computed from numpy's arrays."""
+        return False
+
+    def active(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def bring(self, array: NDArray[Any]) -> Any:
+        """Itself."""
+        return array
+
+
 @dataclass(frozen=True, slots=True)
-class CpuBackend:
+class CpuBackend(_InThisMemory):
     """Compiled loops on this machine's processor cores."""
 
     name: str = "cpu"
@@ -134,21 +155,6 @@ class CpuBackend:
         account = len(names(rules_of(code).account)) + 2 * len(outcome_fields(code))
         padded = -(-policies // LANES) * LANES
         return LANES * width * (STEPS_AT_ONCE * len(Tick._fields) + padded * account)
-
-    def workers(self) -> tuple[Backend, ...]:
-        """Itself: its threads share one block."""
-        return (self,)
-
-    def keeps(self, count: int) -> bool:
-        """No: there is no other memory than the machine's."""
-        return False
-
-    def active(self) -> AbstractContextManager[Any]:
-        return nullcontext()
-
-    def bring(self, array: NDArray[Any]) -> Any:
-        """Itself."""
-        return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +211,7 @@ class CudaBackend:
 
 
 @dataclass(frozen=True, slots=True)
-class XlaBackend:
+class XlaBackend(_InThisMemory):
     """JAX on all of this machine's devices at once: TPUs, cards or the processor."""
 
     device: str
@@ -227,21 +233,6 @@ class XlaBackend:
         from stresscube_kernels import xla
 
         return xla.batch_bytes(code, policies, width)
-
-    def workers(self) -> tuple[Backend, ...]:
-        """Itself: the paths of a block are shared out to the devices."""
-        return (self,)
-
-    def keeps(self, count: int) -> bool:
-        """No: metrics are computed from numpy's arrays, or CuPy's."""
-        return False
-
-    def active(self) -> AbstractContextManager[Any]:
-        return nullcontext()
-
-    def bring(self, array: NDArray[Any]) -> Any:
-        """Itself."""
-        return array
 
 
 def choose(backend: str | Backend) -> Backend:
