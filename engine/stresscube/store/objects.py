@@ -7,9 +7,10 @@ import os
 import re
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -228,9 +229,9 @@ class LocalObjects:
                 changed, self._changed = self._changed, set()
             folders = {folder for path in changed for folder in self._above(path)}
             try:
-                with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
-                    list(pool.map(_sync, changed))
-                    list(pool.map(_sync_folder, folders))
+                errands = [partial(_sync, path) for path in changed]
+                errands += [partial(_sync_folder, folder) for folder in folders]
+                _do_all(errands)
             except BaseException:
                 with self._lock:
                     self._changed |= changed
@@ -291,6 +292,17 @@ def write_all(file: int, data: memoryview, offset: int | None = None) -> None:
     while done < view.nbytes:
         rest = view[done:]
         done += os.write(file, rest) if offset is None else os.pwrite(file, rest, offset + done)
+
+
+def _do_all(errands: Sequence[Callable[[], None]]) -> None:
+    """Do them in a few threads, each its share: one by one took half as long again."""
+
+    def do(share: Sequence[Callable[[], None]]) -> None:
+        for errand in share:
+            errand()
+
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+        list(pool.map(do, [errands[first::SYNCS_AT_ONCE] for first in range(SYNCS_AT_ONCE)]))
 
 
 def _sync(path: Path) -> None:
