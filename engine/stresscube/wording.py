@@ -5,7 +5,8 @@ The table of `stresscube show` and the page of `stresscube report` print the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -25,13 +26,17 @@ def question(ranking: Ranking) -> str:
 
 def circumstances(ranking: Ranking) -> list[str]:
     """Return at which values, and as the worst over which markets, the numbers hold."""
+    return settings(ranking.fixed, ranking.market, "each number is the worst over")
+
+
+def settings(fixed: Mapping[str, Any], market: Mapping[str, Sequence[Any]], over: str) -> list[str]:
+    """Return lines that tell the dims held fixed, and those judged over all their values."""
     lines: list[str] = []
-    if ranking.fixed:
-        fixed = ", ".join(f"{dim} = {label(value)}" for dim, value in ranking.fixed.items())
-        lines.append(f"at {fixed}")
-    if ranking.market:
-        market = "; ".join(f"{dim} = {listing(values)}" for dim, values in ranking.market.items())
-        lines.append(f"each number is the worst over {market}")
+    if fixed:
+        lines.append("at " + ", ".join(f"{dim} = {label(it)}" for dim, it in fixed.items()))
+    if market:
+        several = "; ".join(f"{dim} = {listing(values)}" for dim, values in market.items())
+        lines.append(f"{over} {several}")
     return lines
 
 

@@ -1,0 +1,188 @@
+"""Commands that read a finished cube. What they do is imported when they are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stresscube.cli.options import (
+    Json,
+    Limit,
+    RunFolder,
+    Trust,
+    Where,
+)
+
+
+def show(
+    run: RunFolder,
+    where: Where = None,
+    max_liquidation: Limit = 0.01,
+    by: Annotated[str, typer.Option("--by", metavar="METRIC", help="What to rank by.")] = "sharpe",
+    top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Show the best policies under a liquidation limit, with error bars."""
+    from stresscube.cli import show as command
+
+    command.show(
+        run,
+        where=where or [],
+        max_liquidation=max_liquidation,
+        by=by,
+        top=top,
+        as_json=as_json,
+    )
+
+
+def recommend(
+    run: RunFolder,
+    maximise: Annotated[
+        str | None,
+        typer.Option("--maximise", metavar="METRIC", help="What to have most of; sharpe."),
+    ] = None,
+    minimise: Annotated[
+        str | None,
+        typer.Option("--minimise", metavar="METRIC", help="What to have least of, instead."),
+    ] = None,
+    subject_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--subject-to",
+            metavar="LIMIT",
+            help="METRIC<NUMBER or METRIC>NUMBER: max_drawdown_quantile[0.95]<20%. May be "
+            "repeated; liquidation_probability<0.01 unless given.",
+        ),
+    ] = None,
+    case: Annotated[
+        str,
+        typer.Option("--case", metavar="worst|mean", help="How markets count: the worst, or all."),
+    ] = "worst",
+    confidence: Annotated[
+        float, typer.Option("--confidence", metavar="P", help="How sure to be.")
+    ] = 0.95,
+    where: Where = None,
+    top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Recommend a policy over all markets at once, and say how sure that is."""
+    from stresscube.cli import recommend as command
+
+    command.recommend(
+        run,
+        maximise=maximise,
+        minimise=minimise,
+        subject_to=subject_to,
+        case=case,
+        confidence=confidence,
+        where=where or [],
+        top=top,
+        as_json=as_json,
+    )
+
+
+def report(
+    run: RunFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="An .html file; RUN.html unless given."),
+    ] = None,
+    where: Where = None,
+    max_liquidation: Limit = 0.01,
+    by: Annotated[str, typer.Option("--by", metavar="METRIC", help="What to rank by.")] = "sharpe",
+    top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows of the table.")] = 10,
+) -> None:
+    """Write a page that answers which policy survives: opens anywhere, without a network."""
+    from stresscube.cli import report as command
+
+    command.report(run, out=out, where=where or [], max_liquidation=max_liquidation, by=by, top=top)
+
+
+def export(
+    run: RunFolder,
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", metavar="FILE", help="Where to write; - is stdout."),
+    ] = Path("-"),
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", "-m", metavar="METRIC", help="Only these. May be repeated."),
+    ] = None,
+    where: Where = None,
+    batches: Annotated[bool, typer.Option("--batches", help="Batch means too.")] = False,
+) -> None:
+    """Write the cube as CSV: one line a cell, every metric with its standard error."""
+    from stresscube.cli import export as command
+
+    command.export(run, out=out, metrics=metrics or [], where=where or [], batches=batches)
+
+
+def plot(
+    run: RunFolder,
+    metric: Annotated[
+        str, typer.Option("--metric", "-m", metavar="METRIC", help="What to draw.")
+    ] = "liquidation_probability",
+    x: Annotated[str | None, typer.Option("--x", metavar="DIM", help="Across.")] = None,
+    y: Annotated[str | None, typer.Option("--y", metavar="DIM", help="Upwards.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="A .png, .svg or .pdf file."),
+    ] = None,
+    where: Where = None,
+    max_liquidation: Limit = 0.01,
+    as_json: Json = False,
+) -> None:
+    """Draw a heat map of a metric over two dims of the cube."""
+    from stresscube.cli import plot as command
+
+    command.plot(
+        run,
+        metric=metric,
+        x=x,
+        y=y,
+        out=out,
+        where=where or [],
+        max_liquidation=max_liquidation,
+        as_json=as_json,
+    )
+
+
+def trace(
+    run: RunFolder,
+    path: Annotated[
+        str,
+        typer.Option("--path", metavar="N|worst|median|liquidated", help="Which path."),
+    ] = "worst",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Which cell: --set leverage=10. May be repeated.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="The ledger, a .csv or .parquet file."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="The picture, a .png, .svg or .pdf file."),
+    ] = None,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Regenerate one path: a ledger of all that happened to its account, and a picture."""
+    from stresscube.cli import trace as command
+
+    command.trace(
+        run,
+        path=path,
+        settings=settings or [],
+        out=out,
+        plot=plot,
+        trust=trust,
+        as_json=as_json,
+    )

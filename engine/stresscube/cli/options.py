@@ -1,0 +1,80 @@
+"""Options and arguments that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
+RunFolder = Annotated[
+    str, typer.Argument(metavar="RUN", help="What a run wrote: a folder, or s3://bucket/prefix.")
+]
+Backend = Annotated[
+    str, typer.Option("--backend", metavar="auto|cpu|cuda|xla", help="What computes the paths.")
+]
+Paths = Annotated[
+    int | None,
+    typer.Option("--paths", min=1, metavar="N", help="Paths, instead of the scenario's."),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, metavar="N", help="Random seed, instead of the scenario's."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the scenario: --set policy.leverage=5. May be repeated.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, metavar="N", help="Threads; all cores unless given."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option("--memory", metavar="SIZE", help="Memory to stay within: 4GB, 512MB."),
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Run the Python code that the scenario names. Read it first."),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="NAME=VALUE",
+        help="Only these cells: --where venue=C or --where leverage=5,10. May be repeated.",
+    ),
+]
+Limit = Annotated[
+    float,
+    typer.Option(
+        "--max-liquidation", min=0.0, max=1.0, metavar="P", help="Highest liquidation probability."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs to read.")]
+Data = Annotated[
+    list[Path],
+    typer.Argument(metavar="DATA...", help="Recorded bars: Parquet, Feather or CSV files."),
+]
+FundingFile = Annotated[
+    Path | None, typer.Option("--funding", metavar="FILE", help="Recorded funding prints.")
+]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="DAY", help="First day of the data to take (UTC).")
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="DAY", help="Day before which the data end (UTC).")
+]
+Assets = Annotated[
+    list[str] | None,
+    typer.Option("--asset", metavar="NAME", help="A leg, where files hold several; leg a first."),
+]
+DataVenues = Annotated[
+    list[str] | None,
+    typer.Option("--venue", metavar="NAME", help="A leg's venue, where files hold several."),
+]
