@@ -19,13 +19,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="A first run: stresscube run scenarios/quickstart.toml\n\n"
+    epilog="A first run: stresscube new first && stresscube run first.toml\n\n"
     "Exit codes: 0 done; 1 a run could not go on; 2 something asked for cannot be; 70 a bug; "
     "130 or 143 stopped, what was finished is kept.",
 )
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Make a cube": (
+        other_commands.new,
         run_commands.check,
         run_commands.run,
         run_commands.status,

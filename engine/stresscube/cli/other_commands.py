@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,30 @@ from stresscube.cli.options import (
     Set,
     Trust,
 )
+
+
+def new(
+    name: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[NAME]", help="The file, NAME.toml; the template's name unless given."
+        ),
+    ] = None,
+    template: Annotated[
+        str,
+        typer.Option(
+            "--template",
+            "-t",
+            metavar="two-coins|two-venues|crash|replay",
+            help="What it is about.",
+        ),
+    ] = "two-coins",
+    as_json: Json = False,
+) -> None:
+    """Write a commented scenario to start from. It runs as it is."""
+    from stresscube.cli import new as command
+
+    command.new(name, template=template, as_json=as_json)
 
 
 def schema() -> None:
