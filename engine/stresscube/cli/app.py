@@ -16,7 +16,6 @@ app = typer.Typer(
     help="Stress market-neutral policies: which hedge ratio, leverage and rebalance threshold "
     "survive, and what do they earn, when correlation breaks?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="A first run: stresscube new first && stresscube run first.toml\n\n"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stresscube.cli import complete
 from stresscube.cli.options import (
     Json,
     Limit,
@@ -20,7 +21,12 @@ def show(
     run: RunFolder,
     where: Where = None,
     max_liquidation: Limit = 0.01,
-    by: Annotated[str, typer.Option("--by", metavar="METRIC", help="What to rank by.")] = "sharpe",
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by", metavar="METRIC", help="What to rank by.", autocompletion=complete.metrics
+        ),
+    ] = "sharpe",
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows.")] = 10,
     as_json: Json = False,
 ) -> None:
@@ -41,11 +47,21 @@ def recommend(
     run: RunFolder,
     maximise: Annotated[
         str | None,
-        typer.Option("--maximise", metavar="METRIC", help="What to have most of; sharpe."),
+        typer.Option(
+            "--maximise",
+            metavar="METRIC",
+            help="What to have most of; sharpe.",
+            autocompletion=complete.metrics,
+        ),
     ] = None,
     minimise: Annotated[
         str | None,
-        typer.Option("--minimise", metavar="METRIC", help="What to have least of, instead."),
+        typer.Option(
+            "--minimise",
+            metavar="METRIC",
+            help="What to have least of, instead.",
+            autocompletion=complete.metrics,
+        ),
     ] = None,
     subject_to: Annotated[
         list[str] | None,
@@ -54,11 +70,17 @@ def recommend(
             metavar="LIMIT",
             help="METRIC<NUMBER or METRIC>NUMBER: max_drawdown_quantile[0.95]<20%. May be "
             "repeated; liquidation_probability<0.01 unless given.",
+            autocompletion=complete.metrics,
         ),
     ] = None,
     case: Annotated[
         str,
-        typer.Option("--case", metavar="worst|mean", help="How markets count: the worst, or all."),
+        typer.Option(
+            "--case",
+            metavar="worst|mean",
+            help="How markets count: the worst, or all.",
+            autocompletion=complete.one_of("worst", "mean"),
+        ),
     ] = "worst",
     confidence: Annotated[
         float, typer.Option("--confidence", metavar="P", help="How sure to be.")
@@ -91,7 +113,12 @@ def report(
     ] = None,
     where: Where = None,
     max_liquidation: Limit = 0.01,
-    by: Annotated[str, typer.Option("--by", metavar="METRIC", help="What to rank by.")] = "sharpe",
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by", metavar="METRIC", help="What to rank by.", autocompletion=complete.metrics
+        ),
+    ] = "sharpe",
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows of the table.")] = 10,
 ) -> None:
     """Write a page that answers which policy survives: opens anywhere, without a network."""
@@ -108,7 +135,13 @@ def export(
     ] = Path("-"),
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metric", "-m", metavar="METRIC", help="Only these. May be repeated."),
+        typer.Option(
+            "--metric",
+            "-m",
+            metavar="METRIC",
+            help="Only these. May be repeated.",
+            autocompletion=complete.metrics,
+        ),
     ] = None,
     where: Where = None,
     batches: Annotated[bool, typer.Option("--batches", help="Batch means too.")] = False,
@@ -122,10 +155,33 @@ def export(
 def plot(
     run: RunFolder,
     metric: Annotated[
-        str, typer.Option("--metric", "-m", metavar="METRIC", help="What to draw.")
+        str,
+        typer.Option(
+            "--metric",
+            "-m",
+            metavar="METRIC",
+            help="What to draw.",
+            autocompletion=complete.metrics,
+        ),
     ] = "liquidation_probability",
-    x: Annotated[str | None, typer.Option("--x", metavar="DIM", help="Across.")] = None,
-    y: Annotated[str | None, typer.Option("--y", metavar="DIM", help="Upwards.")] = None,
+    x: Annotated[
+        str | None,
+        typer.Option(
+            "--x",
+            metavar="DIM",
+            help="Across.",
+            autocompletion=complete.dims,
+        ),
+    ] = None,
+    y: Annotated[
+        str | None,
+        typer.Option(
+            "--y",
+            metavar="DIM",
+            help="Upwards.",
+            autocompletion=complete.dims,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", help="A .png, .svg or .pdf file."),
@@ -153,7 +209,12 @@ def trace(
     run: RunFolder,
     path: Annotated[
         str,
-        typer.Option("--path", metavar="N|worst|median|liquidated", help="Which path."),
+        typer.Option(
+            "--path",
+            metavar="N|worst|median|liquidated",
+            help="Which path.",
+            autocompletion=complete.one_of("worst", "median", "liquidated"),
+        ),
     ] = "worst",
     settings: Annotated[
         list[str] | None,
@@ -161,6 +222,7 @@ def trace(
             "--set",
             metavar="KEY=VALUE",
             help="Which cell: --set leverage=10. May be repeated.",
+            autocompletion=complete.cells,
         ),
     ] = None,
     out: Annotated[

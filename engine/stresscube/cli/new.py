@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 
 from rich.markup import escape
@@ -14,6 +13,7 @@ from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.errors import RunError, StresscubeError
 from stresscube.templates import PRICES_OF, TEMPLATES, prices, text
+from stresscube.text import suggest
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
@@ -25,9 +25,8 @@ def new(path: Path | None, *, template: str, as_json: bool = False) -> None:
     that are there already; RunError where nothing can be written.
     """
     if template not in TEMPLATES:
-        near = get_close_matches(template, TEMPLATES, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise StresscubeError(f"--template {template}: must be one of {', '.join(TEMPLATES)}{hint}")
+        names = f"must be one of {', '.join(TEMPLATES)}{suggest(template, TEMPLATES)}"
+        raise StresscubeError(f"--template {template}: {names}")
     path = path if path is not None else Path(template)
     name = path.name.removesuffix(".toml")
     if not NAME.fullmatch(name):

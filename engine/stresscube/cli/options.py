@@ -7,12 +7,30 @@ from typing import Annotated
 
 import typer
 
-ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
+from stresscube.cli import complete
+
+ScenarioFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SCENARIO", help="A scenario file (TOML).", autocompletion=complete.scenarios
+    ),
+]
 RunFolder = Annotated[
-    str, typer.Argument(metavar="RUN", help="What a run wrote: a folder, or s3://bucket/prefix.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="What a run wrote: a folder, or s3://bucket/prefix.",
+        autocompletion=complete.runs,
+    ),
 ]
 Backend = Annotated[
-    str, typer.Option("--backend", metavar="auto|cpu|cuda|xla", help="What computes the paths.")
+    str,
+    typer.Option(
+        "--backend",
+        metavar="auto|cpu|cuda|xla",
+        help="What computes the paths.",
+        autocompletion=complete.one_of("auto", "cpu", "cuda", "xla"),
+    ),
 ]
 Paths = Annotated[
     int | None,
@@ -48,6 +66,7 @@ Where = Annotated[
         "--where",
         metavar="NAME=VALUE",
         help="Only these cells: --where venue=C or --where leverage=5,10. May be repeated.",
+        autocompletion=complete.cells,
     ),
 ]
 Limit = Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stresscube.cli import complete
 from stresscube.cli.options import (
     Json,
     ScenarioFile,
@@ -29,6 +30,7 @@ def new(
             "-t",
             metavar="two-coins|two-venues|crash|replay",
             help="What it is about.",
+            autocompletion=complete.one_of("two-coins", "two-venues", "crash", "replay"),
         ),
     ] = "two-coins",
     as_json: Json = False,
@@ -49,7 +51,13 @@ def schema() -> None:
 def kernel(
     scenario: ScenarioFile,
     backend: Annotated[
-        str, typer.Option("--backend", metavar="cpu|cuda", help="Whose code.")
+        str,
+        typer.Option(
+            "--backend",
+            metavar="cpu|cuda",
+            help="Whose code.",
+            autocompletion=complete.one_of("cpu", "cuda"),
+        ),
     ] = "cuda",
     settings: Set = None,
     trust: Trust = False,
