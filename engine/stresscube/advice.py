@@ -9,7 +9,7 @@ import math
 
 from stresscube.decide.question import Question
 from stresscube.decide.recommend import SHARPES, Deflation, Recommendation
-from stresscube.text import label, plural, uncertain
+from stresscube.text import label, plural, round_up, uncertain
 from stresscube.wording import policy_words, settings
 
 GAINS = (*SHARPES, "return_mean", "sortino", "trade_return_mean", "trade_sortino")
@@ -93,7 +93,7 @@ def _constraints(found: Recommendation) -> list[str]:
         f"{plural(found.candidates, 'policy').replace('policys', 'policies')}"
     )
     if found.standing == "estimated" and math.isfinite(found.paths_needed):
-        text += f"; about {_round_up(found.paths_needed):,} paths would do, if estimates stay"
+        text += f"; about {round_up(found.paths_needed):,} paths would do, if estimates stay"
     return [*lines, text]
 
 
@@ -109,12 +109,6 @@ def _deflation(found: Deflation) -> str:
 def certain(confidence: float) -> str:
     """Return a confidence without rounding it up to 1."""
     return "over 0.9999" if confidence > 0.9999 else f"{math.floor(confidence * 1e4) / 1e4:g}"
-
-
-def _round_up(paths: float) -> int:
-    """Return a number of paths to two digits, rounded up."""
-    unit = 10 ** max(math.floor(math.log10(max(paths, 1.0))) - 1, 0)
-    return math.ceil(paths / unit) * unit
 
 
 def footnotes(found: Recommendation) -> list[str]:

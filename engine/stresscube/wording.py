@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 
 from stresscube.policies import LIQUIDATION
-from stresscube.show import Ranking
-from stresscube.text import label, listing, plural, uncertain_column
+from stresscube.show import WANTED_ERROR, Ranking
+from stresscube.text import label, listing, plural, round_up, uncertain_column
 
 
 def question(ranking: Ranking) -> str:
@@ -77,8 +77,26 @@ def footnotes(ranking: Ranking) -> list[str]:
     if any("→" in word for word in policy_words(policies, ranking.fixed).get("leverage", [])):
         lines.append("→ the leverage that the venue's cap leaves.")
     if "few_events" in policies and bool(policies["few_events"].any()):
-        lines.append("* fewer than 10 liquidations seen.")
+        lines.append(f"* {few_words(policies)}")
     return lines
+
+
+def few_words(policies: xr.Dataset) -> str:
+    """Return that few liquidations were seen, and how many paths would tell their probability."""
+    text = "fewer than 10 liquidations seen"
+    if "paths_needed" not in policies:
+        return f"{text}."
+    few = policies["few_events"].values
+    seen = policies[LIQUIDATION].values > 0
+    needed = policies["paths_needed"].values
+    counts = (round_up(float(needed[rows].max(initial=0.0))) for rows in (few & seen, few & ~seen))
+    some, none = (f"{it:,}" if it else "" for it in counts)
+    told = f"paths would tell their probability to {WANTED_ERROR:.0%}"
+    if not none:
+        return f"{text}: {some} {told}."
+    if not some:
+        return f"{text}, and none at all: at least {none} {told}."
+    return f"{text}: {some} {told}, at least {none} where none was seen."
 
 
 def with_errors(

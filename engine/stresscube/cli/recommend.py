@@ -15,7 +15,7 @@ from stresscube import advice
 from stresscube.cli.as_json import emit, rows
 from stresscube.cli.console import console
 from stresscube.cli.open import open_summary
-from stresscube.cli.tables import Column, first_that_fits, in_one, table_of
+from stresscube.cli.tables import Column, in_one, print_fitting, table_of
 from stresscube.decide.question import LIMIT
 from stresscube.decide.recommend import Recommendation
 from stresscube.decide.recommend import recommend as answer
@@ -109,17 +109,23 @@ def print_recommendation(found: Recommendation, out: Console, *, name: str) -> N
         )
         out.print(escape("\n".join(indented)), soft_wrap=True)
     out.print()
-    out.print(first_that_fits(_tables(found), out))
+    print_fitting(_tables(found), out)
     for line in advice.footnotes(found):
         out.print(escape(line), style="dim")
 
 
-def _tables(found: Recommendation) -> Iterator[Table]:
-    """Yield the table, each time with less in it."""
-    for dropped in range(len(DROPPED_FIRST) + 1):
+def _tables(found: Recommendation) -> Iterator[tuple[Table, list[str]]]:
+    """Yield the table, each time with less in it, and what is left out."""
+    there = {
+        "worst at": any(str(it).startswith("goal_at_") for it in found.policies.data_vars),
+        "confidence": bool(found.question.constraints),
+        "constraints": bool(found.question.constraints),
+    }
+    optional = [name for name in DROPPED_FIRST if there.get(name, True)]
+    for dropped in range(len(optional) + 1):
         for sign in (" ± ", "±"):
-            yield _table(found, sign, skip=DROPPED_FIRST[:dropped])
-    yield _table(found, "±", skip=DROPPED_FIRST, together=True)
+            yield _table(found, sign, skip=optional[:dropped]), optional[:dropped]
+    yield _table(found, "±", skip=optional, together=True), optional
 
 
 def _table(
@@ -145,10 +151,7 @@ def _table(
             cells = _cells(found, "value", sign, place)
             columns.append(Column(header_lines(str(constraint.term)), cells))
     if found.question.constraints and "confidence" not in skip:
-        sure = [
-            advice.certain(it).replace("over ", ">")
-            for it in policies["confidence"].values.tolist()
-        ]
+        sure = map(advice.certain, policies["confidence"].values.tolist())
         columns.append(Column("confi-\ndence", [it.replace("over ", ">") for it in sure]))
     return table_of(columns)
 
