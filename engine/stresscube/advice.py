@@ -10,7 +10,7 @@ import math
 from stresscube.decide.question import Question
 from stresscube.decide.recommend import SHARPES, Deflation, Recommendation
 from stresscube.text import label, plural, round_up, uncertain
-from stresscube.wording import policy_words, settings
+from stresscube.wording import policy_words, settings, with_errors
 
 GAINS = (*SHARPES, "return_mean", "sortino", "trade_return_mean", "trade_sortino")
 """What is 0 for an account that does not trade."""
@@ -128,3 +128,20 @@ def footnotes(found: Recommendation) -> list[str]:
     worst = asked.case == "worst" and bool(found.market)
     more = "; a difference is worst market against worst market" if worst else ""
     return [*lines, f"± one standard error{more}."]
+
+
+def numbers(found: Recommendation) -> list[str]:
+    """Return the row numbers, with = for those that cannot be told apart from the first."""
+    apart = found.policies["apart"].values.tolist()
+    equal = [not it and row > 0 and found.standing != "none" for row, it in enumerate(apart)]
+    marks = ["=" if it else " " if any(equal) else "" for it in equal]
+    return [f"{row + 1}{mark}" for row, mark in enumerate(marks)]
+
+
+def cells(found: Recommendation, name: str, sign: str, place: int | None = None) -> list[str]:
+    """Return an estimate of every policy listed, as 'value ± error'; place: of a constraint."""
+    values, errors = (found.policies[it].values for it in (name, f"{name}_se"))
+    if place is not None:
+        values, errors = values[:, place], errors[:, place]
+    first = name == "difference_to_best"
+    return with_errors(values.tolist(), errors.tolist(), sign, blank_first=first)

@@ -9,9 +9,15 @@ import typer
 
 from stresscube.cli import complete
 from stresscube.cli.options import (
+    By,
+    Case,
+    Confidence,
     Json,
     Limit,
+    Maximise,
+    Minimise,
     RunFolder,
+    SubjectTo,
     Trust,
     Where,
 )
@@ -21,12 +27,7 @@ def show(
     run: RunFolder,
     where: Where = None,
     max_liquidation: Limit = 0.01,
-    by: Annotated[
-        str,
-        typer.Option(
-            "--by", metavar="METRIC", help="What to rank by.", autocompletion=complete.metrics
-        ),
-    ] = "sharpe",
+    by: By = "sharpe",
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows.")] = 10,
     as_json: Json = False,
 ) -> None:
@@ -45,46 +46,11 @@ def show(
 
 def recommend(
     run: RunFolder,
-    maximise: Annotated[
-        str | None,
-        typer.Option(
-            "--maximise",
-            metavar="METRIC",
-            help="What to have most of; sharpe.",
-            autocompletion=complete.metrics,
-        ),
-    ] = None,
-    minimise: Annotated[
-        str | None,
-        typer.Option(
-            "--minimise",
-            metavar="METRIC",
-            help="What to have least of, instead.",
-            autocompletion=complete.metrics,
-        ),
-    ] = None,
-    subject_to: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--subject-to",
-            metavar="LIMIT",
-            help="METRIC<NUMBER or METRIC>NUMBER: max_drawdown_quantile[0.95]<20%. May be "
-            "repeated; liquidation_probability<0.01 unless given.",
-            autocompletion=complete.metrics,
-        ),
-    ] = None,
-    case: Annotated[
-        str,
-        typer.Option(
-            "--case",
-            metavar="worst|mean",
-            help="How markets count: the worst, or all.",
-            autocompletion=complete.one_of("worst", "mean"),
-        ),
-    ] = "worst",
-    confidence: Annotated[
-        float, typer.Option("--confidence", metavar="P", help="How sure to be.")
-    ] = 0.95,
+    maximise: Maximise = None,
+    minimise: Minimise = None,
+    subject_to: SubjectTo = None,
+    case: Case = "worst",
+    confidence: Confidence = 0.95,
     where: Where = None,
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows.")] = 10,
     as_json: Json = False,
@@ -113,18 +79,34 @@ def report(
     ] = None,
     where: Where = None,
     max_liquidation: Limit = 0.01,
-    by: Annotated[
-        str,
-        typer.Option(
-            "--by", metavar="METRIC", help="What to rank by.", autocompletion=complete.metrics
-        ),
-    ] = "sharpe",
+    by: By = "sharpe",
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Rows of the table.")] = 10,
+    maximise: Maximise = None,
+    minimise: Minimise = None,
+    subject_to: SubjectTo = None,
+    case: Case = "worst",
+    confidence: Confidence = 0.95,
+    as_json: Json = False,
 ) -> None:
-    """Write a page that answers which policy survives: opens anywhere, without a network."""
+    """Write a page that answers which policy survives: opens anywhere, without a network.
+
+    With --maximise, --minimise or --subject-to it begins with what `stresscube recommend` answers.
+    """
     from stresscube.cli import report as command
 
-    command.report(run, out=out, where=where or [], max_liquidation=max_liquidation, by=by, top=top)
+    goal = None
+    if maximise is not None or minimise is not None or subject_to is not None:
+        goal = command.goal_of(maximise, minimise, subject_to, case, confidence)
+    command.report(
+        run,
+        out=out,
+        where=where or [],
+        max_liquidation=max_liquidation,
+        by=by,
+        top=top,
+        goal=goal,
+        as_json=as_json,
+    )
 
 
 def export(

@@ -97,3 +97,47 @@ DataVenues = Annotated[
     list[str] | None,
     typer.Option("--venue", metavar="NAME", help="A leg's venue, where files hold several."),
 ]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by", metavar="METRIC", help="What to rank by.", autocompletion=complete.metrics
+    ),
+]
+Maximise = Annotated[
+    str | None,
+    typer.Option(
+        "--maximise",
+        metavar="METRIC",
+        help="What to have most of; sharpe.",
+        autocompletion=complete.metrics,
+    ),
+]
+Minimise = Annotated[
+    str | None,
+    typer.Option(
+        "--minimise",
+        metavar="METRIC",
+        help="What to have least of, instead.",
+        autocompletion=complete.metrics,
+    ),
+]
+SubjectTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subject-to",
+        metavar="LIMIT",
+        help="METRIC<NUMBER or METRIC>NUMBER: max_drawdown_quantile[0.95]<20%. May be "
+        "repeated; liquidation_probability<0.01 unless given.",
+        autocompletion=complete.metrics,
+    ),
+]
+Case = Annotated[
+    str,
+    typer.Option(
+        "--case",
+        metavar="worst|mean",
+        help="How markets count: the worst, or all.",
+        autocompletion=complete.one_of("worst", "mean"),
+    ),
+]
+Confidence = Annotated[float, typer.Option("--confidence", metavar="P", help="How sure to be.")]

@@ -21,7 +21,7 @@ from stresscube.decide.recommend import Recommendation
 from stresscube.decide.recommend import recommend as answer
 from stresscube.text import label
 from stresscube.where import parse_where
-from stresscube.wording import header_lines, policy_words, with_errors
+from stresscube.wording import header_lines, policy_words
 
 DROPPED_FIRST = ("worst at", "confidence", "constraints", "difference")
 """Columns given up, in this order, until the table fits the terminal."""
@@ -132,13 +132,13 @@ def _table(
     found: Recommendation, sign: str, *, skip: Sequence[str], together: bool = False
 ) -> Table:
     policies, dims = found.policies, policy_words(found.policies, found.fixed)
-    columns = [Column("#", _numbers(found), "dim")]
+    columns = [Column("#", advice.numbers(found), "dim")]
     columns += [in_one(dims)] if together else [Column(header_lines(it), dims[it]) for it in dims]
     columns.append(
-        Column(header_lines(str(found.question.goal)), _cells(found, "goal", sign), "bold")
+        Column(header_lines(str(found.question.goal)), advice.cells(found, "goal", sign), "bold")
     )
     if "difference" not in skip:
-        cells = _cells(found, "difference_to_best", sign)
+        cells = advice.cells(found, "difference_to_best", sign)
         columns.append(Column(header_lines("difference_to_first"), cells))
     if "worst at" not in skip:
         columns += [
@@ -148,25 +148,9 @@ def _table(
         ]
     if "constraints" not in skip:
         for place, constraint in enumerate(found.question.constraints):
-            cells = _cells(found, "value", sign, place)
+            cells = advice.cells(found, "value", sign, place)
             columns.append(Column(header_lines(str(constraint.term)), cells))
     if found.question.constraints and "confidence" not in skip:
         sure = map(advice.certain, policies["confidence"].values.tolist())
         columns.append(Column("confi-\ndence", [it.replace("over ", ">") for it in sure]))
     return table_of(columns)
-
-
-def _numbers(found: Recommendation) -> list[str]:
-    """Return the row numbers, with = for those that cannot be told apart from the first."""
-    apart = found.policies["apart"].values.tolist()
-    equal = [not it and row > 0 and found.standing != "none" for row, it in enumerate(apart)]
-    marks = ["=" if it else " " if any(equal) else "" for it in equal]
-    return [f"{row + 1}{mark}" for row, mark in enumerate(marks)]
-
-
-def _cells(found: Recommendation, name: str, sign: str, place: int | None = None) -> list[str]:
-    values, errors = (found.policies[it].values for it in (name, f"{name}_se"))
-    if place is not None:
-        values, errors = values[:, place], errors[:, place]
-    first = name == "difference_to_best"
-    return with_errors(values.tolist(), errors.tolist(), sign, blank_first=first)

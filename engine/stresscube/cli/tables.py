@@ -52,8 +52,7 @@ def print_fitting(tables: Iterable[tuple[Table, list[str]]], out: Console) -> No
     out.print(table)
     if lacking:
         names = ", ".join(name.replace("_", " ") for name in lacking)
-        text = f"left out, for the width: {names}; a wider terminal or --json has them."
-        out.print(escape(text), style="dim")
+        out.print(escape(f"left out for the width: {names} (--json has all)."), style="dim")
 
 
 def _width(table: Table, out: Console) -> int:
