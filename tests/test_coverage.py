@@ -52,7 +52,7 @@ def test_intervals_hold_the_truth() -> None:
 @pytest.mark.soak
 def test_the_whole_proof() -> None:
     """2,000 repetitions at 20,000 paths: 93 to 97%, of every interval with 20 values beyond."""
-    for line in of.measure(2000, 20_000, seed=2):
+    for line in of.measure(2000, 20_000, seed=1):
         assert line["lowest"] >= 0.93, line
         assert line["highest"] <= 0.97, line
         assert min(line["thin"], default=0.95) > 0.9, line
