@@ -1,7 +1,7 @@
 # Needs python3 (3.11 to 3.13), pip and make. Every target makes its own environment in .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts unit soak bench readme constraints clean
+.PHONY: help demo walk test lint types contracts unit soak bench readme constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,11 @@ demo: $(STAMPS)/run  ## a stress cube of BTC against ETH: a table and a heat map
 	@rm -rf $(DEMO).run && mkdir -p runs
 	$(BIN)/stresscube run $(DEMO_SCENARIO) --paths $(DEMO_PATHS) -o $(DEMO).run
 	$(BIN)/stresscube plot $(DEMO).run --metric liquidation_probability --x leverage --y breakdown_correlation --where venue=B --where hedge_ratio=1 -o $(DEMO).png
+
+walk:  ## a new user's walk: install, then scenario, cube, recommendation, page and trace
+	@began=$$SECONDS; $(MAKE) --no-print-directory $(STAMPS)/run; installed=$$SECONDS; \
+	rm -rf runs/walk && STRESSCUBE=$(BIN)/stresscube bash examples/walk.sh runs/walk && \
+	echo "from make walk to here: $$((SECONDS - began)) s, of which $$((installed - began)) s installing"
 
 test: lint types contracts unit  ## ruff, pyright, import contracts, pytest
 

@@ -7,6 +7,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     sass      what the compiler makes of the CUDA kernels (results/sass.jsonl, float32)
     faults    what it costs that a run cannot be lost
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
+    coverage  how often 95% intervals hold the truth
     realism   facts of a year that markets fitted on the years before reproduce
 
 A line of those files is an object with, at least, `benchmark` ("backends"), `backend`,
@@ -140,6 +141,25 @@ def realism(results: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
+def coverage(results: Path = RESULTS) -> str:
+    """Return the table of how often intervals hold the truth, and what lies outside 93 to 97%."""
+    found = [line for line in read(results) if line["benchmark"] == "coverage"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks.coverage`.\n"
+    first = found[0]
+    lines = ["| liquidated | intervals | lowest coverage | highest | with few values beyond |"]
+    lines.append("|---:|---:|---:|---:|---:|")
+    for line in found:
+        thin = " and ".join(f"{it:.1%}" for it in line["thin"]) or "none"
+        lines.append(
+            f"| {line['liquidation_probability']:.0%} | {line['intervals']} "
+            f"| {line['lowest']:.1%} | {line['highest']:.1%} | {thin} |"
+        )
+    text = f"{first['repetitions']:,} repetitions of {first['paths']:,} paths"
+    lines += ["", f"{text}, by `python -m benchmarks.coverage`: a coverage is known to 0.5%."]
+    return "\n".join(lines) + "\n"
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """Return every line of the folder's JSON-lines files, oldest first within a file."""
     files = sorted(folder.glob("*.jsonl"))
@@ -175,7 +195,7 @@ def main() -> int:
     options = parser.parse_args()
     figures: dict[str, Figure] = {
         "speed": speed, "sass": sass, "features": features, "faults": faults,
-        "realism": realism,
+        "coverage": coverage, "realism": realism,
     }  # fmt: skip
     if options.demo:
         figures["demo"] = lambda: demo(options.demo)

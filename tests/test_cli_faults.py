@@ -160,7 +160,7 @@ def test_many_damages_are_not_all_listed(here: Path) -> None:
 def test_what_is_no_run_is_refused_in_one_line(here: Path, command: str) -> None:
     for name, message in (("none.run", "no such run folder"), (".", "is not a run")):
         result = call(command, name)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert message in result.stderr
         assert len(result.stderr.splitlines()) == 1
 

@@ -20,9 +20,11 @@ from typer.testing import CliRunner
 import report_cubes
 import stresscube as sc
 from fakes import FakeBackend, scenario
+from stresscube import advice
 from stresscube.cli import app
+from stresscube.decide import recommend
 from stresscube.errors import RunError, StresscubeError
-from stresscube.report import Asked, page, write
+from stresscube.report import Asked, Goal, page, sections, write
 from stresscube.report.asked import assumptions, inline
 from stresscube.report.colours import colour_stops
 from stresscube.report.maps import heat_maps
@@ -351,6 +353,26 @@ def test_assumptions_are_the_tables_of_the_file() -> None:
     assert inline({"a": True, "b": [1.0]}) == "a: yes, b: 1"
 
 
+def test_the_recommendation_stands_first_in_the_words_of_recommend(cube: xr.Dataset) -> None:
+    goal = Goal(maximise="return_mean", subject_to=("liquidation_probability<0.05",))
+    found = recommend(cube, maximise="return_mean", subject_to=goal.subject_to, top=6)
+    text = page(cube, Asked(top=6, goal=goal))
+    said = words(text)
+    assert sections(text)[:3] == ["Recommended", "By the estimates", "What was asked"]
+    for line in (*advice.answer(found), *advice.circumstances(found), *advice.footnotes(found)):
+        assert line[1:] in said
+    for name in ("goal", "difference_to_best"):
+        for cell in advice.cells(found, name, " ± "):
+            assert cell.strip().replace("-", "−") in said
+    assert sections(page(cube))[0] == "Answer"
+
+
+def test_a_recommendation_is_escaped() -> None:
+    hostile = page(report_cubes.hostile(), Asked(top=3, goal=Goal(subject_to=("sharpe>-99",))))
+    assert "img" not in [tag for tag, _ in Reader(hostile).tags]
+    assert f"venue = {report_cubes.HOSTILE}" in words(hostile)
+
+
 def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be written: No such file or directory"):
         write("", tmp_path / "none" / "page.html")
@@ -375,6 +397,14 @@ def test_a_run_has_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert counted[0] in said
     assert "seed 5" in said
     assert "A, B (here: A)" in said
+    asked = ("--maximise", "return_mean", "--subject-to", "win_rate>0.01", "--json")
+    told = json.loads(CliRunner().invoke(app, ["report", *arguments, *asked]).stdout)
+    assert told["file"] == "small.html"
+    assert told["bytes"] == Path("small.html").stat().st_size
+    assert told["holds"][0] == "Recommended"
+    assert "Provenance" in told["holds"]
+    said = words(Path("small.html").read_text(encoding="utf-8"))
+    assert "Maximise return_mean subject to win_rate>0.01." in said
 
 
 def test_another_extension_is_refused(tmp_path: Path) -> None:

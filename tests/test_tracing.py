@@ -162,6 +162,7 @@ def test_faults_in_one_sentence(
 
 
 def test_no_run(tmp_path: Path) -> None:
+    assert call("trace", tmp_path / "none.run").exit_code == 2
     with pytest.raises(RunError, match="no such run folder"):
         sc.trace(tmp_path / "nothing")
 

@@ -17,6 +17,12 @@ class RunError(StresscubeError):
     exit_code = 1
 
 
+class NoRun(RunError):
+    """A place that was named as a run and is none: bad input, like a scenario that is not there."""
+
+    exit_code = 2
+
+
 class BlocksFailed(RunError):
     """Some blocks of a run failed every time; all others are done."""
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stresscube.errors import RunError
+from stresscube.errors import NoRun, RunError
 from stresscube.identity import differences
 from stresscube.plan import Plan
 from stresscube.seal import sealed, unsealed
@@ -119,7 +119,7 @@ def read_plan(objects: Objects, folder: Place) -> dict[str, Any]:
     if content is not None:
         return content
     if data is None and plan_of_cube(objects) is None:
-        raise RunError(f"{folder} is not a run: it has no {PLAN}")
+        raise NoRun(f"{folder} is not a run: it has no {PLAN}")
     raise RunError(
         f"{folder}/{PLAN} is {'lost' if data is None else 'damaged'}: stresscube verify {folder} "
         "--repair mends it, or the command that made the run, given again"

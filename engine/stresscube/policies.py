@@ -60,6 +60,18 @@ def check_metric(summary: xr.Dataset, name: str) -> None:
         raise StresscubeError(f"no metric {name}{hint} (metrics: {listing(known, most=99)})")
 
 
+def check_dims(dims: Sequence[str], taken: Sequence[str], what: str) -> None:
+    """Raise StresscubeError if a dim has a name that the answer needs for something of its own."""
+    faults = [
+        f"axis {dim}: {what} has a column of this name; rename the parameter in the scenario, or "
+        f'in Python rename the dim: ds.rename({dim}="{dim}_")'
+        for dim in dims
+        if dim in taken
+    ]
+    if faults:
+        raise StresscubeError("\n".join(faults))
+
+
 def is_market(coordinate: xr.DataArray) -> bool:
     """Tell whether an axis belongs to the market rather than to the policy or its venue."""
     return str(coordinate.attrs.get("key", "")).startswith("market.")

@@ -22,6 +22,7 @@ from stresscube.policies import (
     Indices,
     adverse_quantile,
     at_market,
+    check_dims,
     check_metric,
     cut_extra_dims,
     effective_leverage,
@@ -36,6 +37,11 @@ from stresscube.policies import (
 )
 from stresscube.where import Where, select
 
+TAKEN = ("rank", "difference_to_best", "few_events", "paths_needed", "leverage_effective")
+"""What a ranking calls its own; no axis may have such a name."""
+WANTED_ERROR = 0.2
+"""Relative error of a liquidation probability that is worth more paths."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -43,7 +49,8 @@ class Ranking:
 
     policies: Dataset along `rank`; coordinates: every policy dim; variables: each metric with
         its `_se`, `difference_to_best` (paired, with `_se`; only if the metric has batch
-        means), `few_events` (fewer than 10 liquidations seen), `leverage_effective`.
+        means), `few_events` (fewer than 10 liquidations seen) and the `paths_needed` that would
+        do (see `paths_needed`), `leverage_effective`.
     by: the metric ranked by. satisfied: False if no policy keeps the limit, and the safest
         stand here instead.
     fixed, market: dims of one selected value, and market dims of several, with the values.
@@ -81,6 +88,7 @@ def rank(
     check_metric(summary, by)
     data, extra = cut_extra_dims(select(summary, where or {}), by)
     own, market = sweep_dims(data, LIQUIDATION)
+    check_dims([*own, *market], TAKEN, "a ranking")
     liquidation = table(data[LIQUIDATION], own, market)
     metric = table(data[by], own, market)
     possible = table(data["feasible"], own, market) > 0
@@ -113,6 +121,17 @@ def rank(
         infeasible=int((~possible).sum()),
         missing=int((possible & ~known).sum()),
     )
+
+
+def paths_needed(chance: Floats, paths: int, error: float = WANTED_ERROR) -> Floats:
+    """Return how many paths would tell a probability to a relative standard error.
+
+    n = (1 - p) / (p error^2), from sqrt(p (1 - p) / n) = error p: a fifth takes 25 events. Of an
+    event that was never seen the probability is taken to be 3 / paths, which it exceeds with a
+    confidence of 5% at most (the rule of three), so that this number is the least that would do.
+    """
+    likely = np.where(chance > 0, chance, min(3.0 / paths, 1.0))
+    return (1.0 - likely) / (likely * error**2)
 
 
 def _order(
@@ -151,6 +170,9 @@ def _describe(
         if name == LIQUIDATION and "few_events" in picked:
             few = table(picked["few_events"], ["rank"], market) > 0
             columns["few_events"] = ("rank", at_market(few, at))
+            if "paths" in data.attrs and "data" not in data.attrs:  # history has no more to give
+                chance = at_market(found.values, at)
+                columns["paths_needed"] = ("rank", paths_needed(chance, int(data.attrs["paths"])))
     if "leverage_effective" in data:
         effective = effective_leverage(data, own, market)[chosen, worst_market]
         columns["leverage_effective"] = ("rank", effective)

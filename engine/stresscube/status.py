@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stresscube import receipts
 from stresscube.blocks import block_name
-from stresscube.errors import RunError
+from stresscube.errors import NoRun
 from stresscube.folder import read_plan
 from stresscube.lock import writers
 from stresscube.store.objects import LocalObjects, Place, objects_at
@@ -50,7 +50,7 @@ def status_of(folder: Place) -> Status:
     """
     objects = objects_at(folder)
     if isinstance(objects, LocalObjects) and not objects.root.exists():
-        raise RunError(f"{folder}: no such run folder")
+        raise NoRun(f"{folder}: no such run folder")
     plan = read_plan(objects, folder)
     known = receipts.read_all(objects, plan["hash"])
     names = [block_name(index) for index in range(plan["blocks"])]

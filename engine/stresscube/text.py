@@ -35,6 +35,12 @@ def label(value: object, digits: int = 6) -> str:
     return f"{number:.{digits}g}"
 
 
+def round_up(number: float) -> int:
+    """Return a number rounded up to two significant digits: 31,400 becomes 32,000."""
+    unit = 10 ** max(math.floor(math.log10(max(number, 1.0))) - 1, 0)
+    return math.ceil(number / unit) * unit
+
+
 def error_digits(error: float) -> int:
     """Return to how many decimals a value with this standard error is worth stating.
 

@@ -13,7 +13,7 @@ from stresscube import receipts
 from stresscube.audit import UNSIGNED, Audit, Damage, audit
 from stresscube.backends import Backend
 from stresscube.block import Stopped
-from stresscube.errors import Interrupted, RunError, StresscubeError
+from stresscube.errors import Interrupted, NoRun, RunError, StresscubeError
 from stresscube.folder import PLAN, one_line_faults, read_plan
 from stresscube.interrupts import Stop, stop_on_signals
 from stresscube.lock import writers
@@ -87,7 +87,7 @@ def verify(
     there = objects_at(run)
     folder = there.place
     if isinstance(there, LocalObjects) and not there.root.is_dir():
-        raise RunError(f"{folder}: no such run folder")
+        raise NoRun(f"{folder}: no such run folder")
     asked = _Asked(folder, recompute, scenario, backend, threads, memory, trust, told)
     if not repair:
         with one_line_faults(folder, reading=True), stop_on_signals() as stop:

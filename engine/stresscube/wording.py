@@ -5,14 +5,15 @@ The table of `stresscube show` and the page of `stresscube report` print the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from stresscube.policies import LIQUIDATION
-from stresscube.show import Ranking
-from stresscube.text import label, listing, plural, uncertain_column
+from stresscube.show import WANTED_ERROR, Ranking
+from stresscube.text import label, listing, plural, round_up, uncertain_column
 
 
 def question(ranking: Ranking) -> str:
@@ -25,13 +26,17 @@ def question(ranking: Ranking) -> str:
 
 def circumstances(ranking: Ranking) -> list[str]:
     """Return at which values, and as the worst over which markets, the numbers hold."""
+    return settings(ranking.fixed, ranking.market, "each number is the worst over")
+
+
+def settings(fixed: Mapping[str, Any], market: Mapping[str, Sequence[Any]], over: str) -> list[str]:
+    """Return lines that tell the dims held fixed, and those judged over all their values."""
     lines: list[str] = []
-    if ranking.fixed:
-        fixed = ", ".join(f"{dim} = {label(value)}" for dim, value in ranking.fixed.items())
-        lines.append(f"at {fixed}")
-    if ranking.market:
-        market = "; ".join(f"{dim} = {listing(values)}" for dim, values in ranking.market.items())
-        lines.append(f"each number is the worst over {market}")
+    if fixed:
+        lines.append("at " + ", ".join(f"{dim} = {label(it)}" for dim, it in fixed.items()))
+    if market:
+        several = "; ".join(f"{dim} = {listing(values)}" for dim, values in market.items())
+        lines.append(f"{over} {several}")
     return lines
 
 
@@ -72,8 +77,26 @@ def footnotes(ranking: Ranking) -> list[str]:
     if any("→" in word for word in policy_words(policies, ranking.fixed).get("leverage", [])):
         lines.append("→ the leverage that the venue's cap leaves.")
     if "few_events" in policies and bool(policies["few_events"].any()):
-        lines.append("* fewer than 10 liquidations seen.")
+        lines.append(f"* {few_words(policies)}")
     return lines
+
+
+def few_words(policies: xr.Dataset) -> str:
+    """Return that few liquidations were seen, and how many paths would tell their probability."""
+    text = "fewer than 10 liquidations seen"
+    if "paths_needed" not in policies:
+        return f"{text}."
+    few = policies["few_events"].values
+    seen = policies[LIQUIDATION].values > 0
+    needed = policies["paths_needed"].values
+    counts = (round_up(float(needed[rows].max(initial=0.0))) for rows in (few & seen, few & ~seen))
+    some, none = (f"{it:,}" if it else "" for it in counts)
+    told = f"paths would tell their probability to {WANTED_ERROR:.0%}"
+    if not none:
+        return f"{text}: {some} {told}."
+    if not some:
+        return f"{text}, and none at all: at least {none} {told}."
+    return f"{text}: {some} {told}, at least {none} where none was seen."
 
 
 def with_errors(

@@ -23,7 +23,8 @@ class DaskCommand(TyperCommand):
 
 def completed(args: Sequence[str]) -> Iterator[str]:
     """Yield arguments with LOCAL after an option that no address follows."""
-    for arg, following in zip(args, [*args[1:], ""], strict=True):
+    for place, arg in enumerate(args):
+        following = args[place + 1] if place + 1 < len(args) else ""
         yield arg
         if arg == NAME and not ADDRESS.fullmatch(following):
             yield LOCAL

@@ -7,7 +7,7 @@ import warnings
 import typer
 import xarray as xr
 
-from stresscube.errors import RunError
+from stresscube.errors import NoRun
 from stresscube.store.objects import LocalObjects, Place, objects_at
 from stresscube.store.reader import IncompleteRun, open_run
 
@@ -19,7 +19,7 @@ def open_summary(run: Place) -> xr.Dataset:
     """
     objects = objects_at(run)
     if isinstance(objects, LocalObjects) and not objects.root.exists():
-        raise RunError(f"{run}: no such run folder")
+        raise NoRun(f"{run}: no such run folder")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", IncompleteRun)
         tree = open_run(run)

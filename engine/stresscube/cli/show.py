@@ -12,7 +12,7 @@ from rich.table import Table
 from stresscube.cli.as_json import emit, rows
 from stresscube.cli.console import console
 from stresscube.cli.open import open_summary
-from stresscube.cli.tables import Column, first_that_fits, in_one, table_of
+from stresscube.cli.tables import Column, in_one, print_fitting, table_of
 from stresscube.show import Ranking, rank
 from stresscube.text import label
 from stresscube.where import parse_where
@@ -78,23 +78,20 @@ def print_ranking(ranking: Ranking, out: Console, *, name: str) -> None:
     for line in circumstances(ranking):
         out.print(escape(line))
     out.print()
-    out.print(_fitting_table(ranking, out))
+    print_fitting(_tables(ranking), out)
     for line in footnotes(ranking):
         out.print(escape(line), style="dim")
 
 
-def _fitting_table(ranking: Ranking, out: Console) -> Table:
-    """Return the table with as many columns as the width holds."""
-    return first_that_fits(_tables(ranking), out)
-
-
-def _tables(ranking: Ranking) -> Iterator[Table]:
-    """Yield the table, each time with less in it."""
-    optional = [name for name in DROPPED_FIRST if name != ranking.by]
+def _tables(ranking: Ranking) -> Iterator[tuple[Table, list[str]]]:
+    """Yield the table, each time with less in it, and what is left out."""
+    there = {"worst at": ranking.worst_at} | dict.fromkeys(map(str, ranking.policies.data_vars), 1)
+    optional = [name for name in DROPPED_FIRST if name != ranking.by and there.get(name)]
     for dropped in range(len(optional) + 1):
         for sign in (" ± ", "±"):
-            yield _table(ranking, skip=optional[:dropped], sign=sign)
-    yield _table(ranking, skip=optional, sign=" ± ", together=True)
+            yield _table(ranking, skip=optional[:dropped], sign=sign), optional[:dropped]
+    for sign in (" ± ", "±"):
+        yield _table(ranking, skip=optional, sign=sign, together=True), optional
 
 
 def _table(ranking: Ranking, *, skip: Sequence[str], sign: str, together: bool = False) -> Table:

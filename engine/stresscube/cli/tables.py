@@ -42,13 +42,17 @@ def table_of(columns: Sequence[Column]) -> Table:
     return table
 
 
-def first_that_fits(tables: Iterable[Table], out: Console) -> Table:
-    """Return the first table that the width holds, or else the last."""
-    table = Table()
-    for table in tables:
+def print_fitting(tables: Iterable[tuple[Table, list[str]]], out: Console) -> None:
+    """Print the first table that the width holds, or else the last, and name what it lacks."""
+    table, lacking = Table(), list[str]()
+    for fitting in tables:
+        table, lacking = fitting
         if _width(table, out) <= out.width:
             break
-    return table
+    out.print(table)
+    if lacking:
+        names = ", ".join(name.replace("_", " ") for name in lacking)
+        out.print(escape(f"left out for the width: {names} (--json has all)."), style="dim")
 
 
 def _width(table: Table, out: Console) -> int:

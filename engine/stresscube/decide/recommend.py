@@ -21,6 +21,7 @@ from stresscube.policies import (
     Estimates,
     Indices,
     at_market,
+    check_dims,
     cut_extra_dims,
     estimates,
     market_values,
@@ -32,6 +33,11 @@ from stresscube.policies import (
 )
 from stresscube.where import Where, select
 
+TAKEN = (
+    "rank", "constraint", "goal", "goal_se", "difference_to_best", "difference_to_best_se",
+    "apart", "value", "value_se", "bound", "confidence", "confidence_after_choice",
+)  # fmt: skip
+"""What a recommendation calls its own; no axis may have such a name."""
 SHARPES = ("sharpe", "sharpe_adjusted", "trade_sharpe", "trade_sharpe_adjusted")
 
 
@@ -108,6 +114,7 @@ def recommend(
     source = select(summary, where or {})
     data, extra = cut_extra_dims(source, question.goal.metric, question.goal.at)
     own, market = sweep_dims(data, question.goal.metric)
+    check_dims([*own, *market], TAKEN, "a recommendation")
     found = estimates(data, question.goal.metric, own, market)
     rows = _usable(data, found, own, market)
     mean = case == "mean"

@@ -9,8 +9,8 @@ import xarray as xr
 
 from stresscube.policies import LIQUIDATION
 from stresscube.report.compared import names
-from stresscube.show import Ranking
-from stresscube.text import label
+from stresscube.show import WANTED_ERROR, Ranking
+from stresscube.text import label, round_up
 from stresscube.wording import (
     circumstances,
     column_title,
@@ -118,7 +118,12 @@ def _doubts(ranking: Ranking) -> list[str]:
             "more paths would tell whether it keeps it."
         )
     if "few_events" in best and bool(best["few_events"]):
-        lines.append("Fewer than 10 of its paths were liquidated, so that risk is known roughly.")
+        text = "Fewer than 10 of its paths were liquidated, so that risk is known roughly"
+        if "paths_needed" in best:
+            least = "" if risk > 0 else "at least "
+            paths = f"{least}{round_up(float(best['paths_needed'])):,}"
+            text += f": {paths} paths would tell it to {WANTED_ERROR:.0%}"
+        lines.append(f"{text}.")
     if alike := _alike(ranking):
         of = ranking.policies.sizes["rank"] - 1
         which = f"{alike} of the next {of} policies" if of > 1 else "the next policy"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field
+from html import unescape
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from stresscube.report.compared import compared
 from stresscube.report.maps import describe_dims, heat_maps
 from stresscube.report.pack import script_json
 from stresscube.report.provenance import provenance
+from stresscube.report.recommended import Goal, recommended
 from stresscube.show import rank
 from stresscube.where import Where, select
 
@@ -28,12 +31,16 @@ SCRIPTS = ("common.js", "controls.js", "maps.js", "compared.js", "start.js")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The question of a page, as `stresscube show` takes it."""
+    """The question of a page, as `stresscube show` takes it.
+
+    goal: what `stresscube recommend` is to answer at its head; nothing unless given.
+    """
 
     where: Where = field(default_factory=dict[str, list[str]])
     max_liquidation: float = 0.01
     by: str = "sharpe"
     top: int = 10
+    goal: Goal | None = None
 
 
 def page(summary: xr.Dataset, asked: Asked | None = None) -> str:
@@ -50,6 +57,8 @@ def page(summary: xr.Dataset, asked: Asked | None = None) -> str:
         by=asked.by,
         top=asked.top,
     )
+    goal = asked.goal
+    advised = recommended(summary, goal, asked.where, asked.top) if goal is not None else None
     data = select(summary, asked.where)
     maps = heat_maps(data, asked.by, asked.max_liquidation)
     details = compared(data, ranking)
@@ -65,6 +74,7 @@ def page(summary: xr.Dataset, asked: Asked | None = None) -> str:
         name=str(summary.attrs.get("name", "")),
         description=" ".join(str(summary.attrs.get("description", "")).split()),
         answer=answer(ranking),
+        recommended=advised,
         setting=setting(data),
         grid=grid(summary, data),
         assumptions=assumptions(str(summary.attrs.get("scenario", ""))),
@@ -79,6 +89,12 @@ def page(summary: xr.Dataset, asked: Asked | None = None) -> str:
         script=Markup(script),
         data=Markup(script_json(content)),
     )  # fmt: skip
+
+
+def sections(text: str) -> list[str]:
+    """Return the titles of a page's sections and pictures, in their order."""
+    found = re.findall(r'<h[23] id="[^"]*">([^<]*)</h[23]>', text)
+    return [unescape(title) for title in found]
 
 
 def write(text: str, path: Path) -> None:

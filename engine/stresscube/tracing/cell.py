@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from stresscube.errors import RunError, StresscubeError
+from stresscube.errors import NoRun, StresscubeError
 from stresscube.folder import read_plan
 from stresscube.plan import Block, Plan
 from stresscube.recompute import as_planned
@@ -74,7 +74,7 @@ def open_cell(run: Place, settings: Iterable[str] = (), *, trust: bool = False) 
     objects = objects_at(run)
     folder = objects.place
     if isinstance(objects, LocalObjects) and not objects.root.exists():
-        raise RunError(f"{folder}: no such run folder")
+        raise NoRun(f"{folder}: no such run folder")
     document = read_plan(objects, folder)
     scenario = as_planned(document["scenario"], trust=trust)
     known = axes(scenario)
