@@ -43,7 +43,8 @@ def market(k: int) -> MarketSpec:
         )
         for name, scale in (("calm", 1.0), ("wild", 2.0))
     )  # fmt: skip
-    states = tuple(CorrelationRegimeSpec(f"c{j}", rho - 0.1 * k) for j, rho in enumerate((0.9, 0.5)))
+    rhos = (0.9 - 0.1 * k, 0.5 - 0.1 * k)
+    states = tuple(CorrelationRegimeSpec(f"c{j}", rho) for j, rho in enumerate(rhos))
     return MarketSpec(
         regimes, two_state((6 * HOUR, (1 + k) * HOUR)), states, two_state((DAY, (1 + k) * DAY))
     )
@@ -156,7 +157,7 @@ def test_views_are_of_the_same_paths() -> None:
 
 def test_variance_is_what_the_draws_say() -> None:
     """Var[log price] = E[variance] + Var[mean], over the draws (the law of total variance)."""
-    drifts, sigmas, count = (-3.0, 0.5, 2.0, 4.0), (0.2, 0.5, 0.8, 1.1), 4096
+    drifts, sigmas, count = (-30.0, 5.0, 20.0, 40.0), (0.2, 0.5, 0.8, 1.1), 4096
     markets = tuple(
         MarketSpec(
             (RegimeSpec("r", (mu + s * s / 2, 0.0), (s, 0.3), 0.5),) * 2,

@@ -130,7 +130,7 @@ class CpuJob:
         states, tape, accounts, outcomes = self._buffers()
         accounts, outcomes = accounts[:1], outcomes[:1]
         kernels, policies, key = self._kernels, self._policies, self._key
-        numbers = self._numbers[draw_of(path, len(self._numbers))]
+        numbers = self._numbers[int(draw_of(path, len(self._numbers)))]
         kernels.market_start(numbers, key, path, states)
         kernels.policy_open(policies, accounts)
         steps, first = self.job.simulation.steps, accounts[0, 0, ::LANES]
@@ -152,7 +152,7 @@ class CpuJob:
         states, tape, accounts, outcomes = self._buffers()
         accounts, outcomes = accounts[:size], outcomes[:size]
         kernels, policies, key = self._kernels, self._policies, self._key
-        numbers = self._numbers[draw_of(first_path, len(self._numbers))]
+        numbers = self._numbers[int(draw_of(first_path, len(self._numbers)))]
         kernels.market_start(numbers, key, first_path, states)
         kernels.policy_open(policies, accounts)
         steps = self.job.simulation.steps

@@ -17,7 +17,7 @@ from .pack import job_shape, pack_policies, seed_words
 from .pack_market import pack_markets
 from .rules import market_rules_of, outcome_fields, rules_of
 from .spec import Job, SimulationSpec
-from .tree import rebuild, values
+from .tree import combine, rebuild, values
 
 
 class Outcomes(NamedTuple):
@@ -49,14 +49,14 @@ def simulate(
     markets = pack_markets(job.market, job.simulation, shape)
     own = draw_of(path, len(markets))
     tape = np.full((n_paths, job.simulation.steps, len(Tick._fields)), np.nan, dtype)
-    states: list[NDArray[Any]] = []
+    states: list[Any] = []
     for draw in np.unique(own):
         market = _cast_market(markets[draw], dtype)
         mine = path[own == draw]
         tape[own == draw], state = _simulate(market, job.simulation, mine, shape, dtype)
-        states.append(np.stack(np.broadcast_arrays(*values(state))))
-    columns = np.concatenate(states, axis=1)[:, np.argsort(np.argsort(own, kind="stable"))]
-    return tape, rebuild(state, iter(columns))
+        states.append(rebuild(state, (np.broadcast_to(v, len(mine)) for v in values(state))))
+    place = np.argsort(np.argsort(own, kind="stable"))  # of each path among those of all draws
+    return tape, combine(lambda *parts: np.concatenate(parts)[place], *states)
 
 
 def _simulate(

@@ -59,9 +59,10 @@ def bars(
     steps = simulation.steps // every * every
     at_once = max(1, STEPS_AT_ONCE // every) * every
 
-    def group(at: int, size: int) -> Bars:
+    def group(part: tuple[int, int]) -> Bars:
+        at, size = part
         first = first_path + at
-        numbers = drawn[draw_of(first, len(drawn))]
+        numbers = drawn[int(draw_of(first, len(drawn)))]
         states = np.full(state_fields * LANES, np.nan, dtype)
         tape = np.full((LANES, at_once, len(Tick._fields)), np.nan, dtype)
         kernels.market_start(numbers, (low, high), first, states)
@@ -79,7 +80,7 @@ def bars(
 
     with ThreadPoolExecutor(threads) as pool:
         parts = groups(first_path, n_paths, LANES, len(drawn))
-        made = list(pool.map(lambda part: group(*part), parts))
+        made = list(pool.map(group, parts))
     joined = (np.concatenate([part[k] for part in made]) for k in (0, 1))
     return Bars(*joined)
 
