@@ -173,7 +173,7 @@ def over_a_bar(generator: Array) -> Array:
     all there are, and squared as often as makes a bar: no term is taken from another.
     """
     size = generator.shape[-1]
-    fastest = float(np.abs(generator).max())
+    fastest = float(np.abs(generator).max(initial=0.0))
     halvings = max(0, math.ceil(math.log2(4.0 * max(fastest, 1e-300))))
     share = fastest / 2.0**halvings
     one = np.eye(size)
