@@ -163,6 +163,11 @@ class Workspace:
         by_normal = [np.sum([one[1][k] for one in found], axis=0) for k in range(len(normals))]
         return by_student, by_normal
 
+    def expected(self) -> float:
+        """The log of the densities, averaged over the law as it is."""
+        logs = np.log(np.maximum(self.emission, 1e-300)) + self._greatest[:, None]
+        return float((self.law * logs).sum())
+
     def _shared(
         self, part: slice, logs: Array, student: Array, bars: Array, normals: Sequence[Normals],
         sums: list[Array],

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stresscube.calibrate.design import Design, Layer
 from stresscube.calibrate.fit import Fit, divided, extended, fit
+from stresscube.calibrate.jumping import with_jumps
 
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
@@ -58,12 +59,16 @@ def choose(returns: Array, hours: float, regimes: int | None, tell: Tell, thread
         design = replace(best.design, layers=(*best.design.layers, layer))
         made = tried(design, f"a slow layer of {span:g} h", extended(best, layer))
         best = made if made.bic < best.bic else best
+    best = with_jumps(returns, best, tell, enough=ROUGH, threads=threads)
+    before = best
     while regimes is None and best.design.sizes[0] < MOST_REGIMES:
         design, theta = divided(best)
         made = tried(design, f"{design.sizes[0]} regimes", theta)
         if made.bic >= best.bic:
             break
         best = made
+    if best is not before:
+        best = with_jumps(returns, best, tell, enough=ROUGH, threads=threads)
     tell("the last digits")
     return fit(returns, best.design, best.theta, threads=threads)
 

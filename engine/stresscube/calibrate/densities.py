@@ -22,6 +22,10 @@ BOTH = ("rate", "a", "b", "sa", "sb", "rho")
 ALONE = ("rate", "m", "s")
 SLOPE_STEP = 1e-5
 STATE = 4
+OFTEN = 0.05
+"""Jumps a bar at most: what comes more often is a tail."""
+FAR, TIED = 0.5, 2.5
+"""Limits of a jump's mean and deviation, and of atanh of its correlation."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,20 @@ class Jump:
         mean, spread = np.zeros(2), np.zeros((2, 2))
         mean[leg], spread[leg, leg] = values[1], np.exp(2.0 * values[2])
         return mean, spread
+
+    def start(self, rate: float, width: Array, bent: float) -> Array:
+        """Parameters of so many jumps a bar, as wide as `width` [2]."""
+        if self.kind == "news":
+            return np.array([np.log(rate), 0.0, 0.0, *np.log(width), np.clip(bent, -1.5, 1.5)])
+        return np.array([np.log(rate), 0.0, np.log(width["ab".index(self.kind)])])
+
+    def bounds(self, size: Array, bars: int) -> list[tuple[float, float]]:
+        """Of the parameters. size: deviations [2] of the regime, which a jump's are not below."""
+        rate = (float(-np.log(bars)), float(np.log(OFTEN)))
+        widths = [(float(low), float(np.log(FAR))) for low in np.log(size)]
+        if self.kind == "news":
+            return [rate, (-FAR, FAR), (-FAR, FAR), *widths, (-TIED, TIED)]
+        return [rate, (-FAR, FAR), widths["ab".index(self.kind)]]
 
     def information(self, values: Array, count: float) -> Array:
         """About how much so many jumps say of every parameter, and a little for none."""

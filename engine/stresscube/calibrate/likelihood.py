@@ -61,6 +61,11 @@ class Likelihood:
             gradient[place] = rate_slopes(theta[place], design.sizes[k], own, law)
         return total, gradient
 
+    def law(self, theta: Array) -> Array:
+        """The law of every bar's state given all bars, [bars, states]."""
+        self._moves(self._forward(theta)[2])
+        return self._work.law
+
     def information(self, theta: Array) -> Array:
         """About how much the bars say of every parameter: the information if states were seen.
 
