@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from stresscube.calibrate.design import generator, stationary
+from stresscube.calibrate.design import generator, over_a_bar, stationary
 from stresscube.calibrate.errors import inverted, of
-from stresscube.calibrate.likelihood import over_a_bar, rate_slopes
+from stresscube.calibrate.likelihood import rate_slopes
 from stresscube.calibrate.premiums import UNIT, Prints
 from stresscube_kernels.hidden import Workspace
 
@@ -144,7 +144,7 @@ class _Clamped:
         )  # fmt: skip
 
     def _forward(self, theta: Array, matrix: Array) -> float:
-        self._work.emission[:] = self._densities(theta)
+        self._work.densities(self._densities(theta))
         return self._work.likelihood(ONE, matrix, stationary(matrix))
 
     def _densities(self, theta: Array) -> Array:

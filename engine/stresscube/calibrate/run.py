@@ -20,6 +20,8 @@ from stresscube.history import History
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
 LEAST_BARS = 1000
+JUMPS = "jumps stand in the regimes in which BIC approves of them"
+NO_JUMPS = "no jumps: by BIC the tails say all"
 INTEREST, EIGHT_HOURS = 1e-4, 8.0
 
 
@@ -45,14 +47,15 @@ def calibrate(
     returns = np.diff(np.log(history.close), axis=0)
     _check(returns)
     hours = history.step_hours
+    tested = basis.test(history.close, hours)
+    tell(tested.words)
+    legs = 1 if tested.reverts else 2
     with ThreadPoolExecutor(1) as beside:
         paid = None if prints is None else beside.submit(_funding, *prints, tell)
-        found = choose(returns, hours, regimes, tell, threads)
+        found = choose(returns, hours, regimes, tell, threads, legs)
         tell("standard errors")
         spread = errors.covariance(returns, found, threads)
         premiums = None if paid is None else paid.result()
-    tested = basis.test(history.close, hours)
-    tell(tested.words)
     mispricing = ()
     if tested.reverts:
         mispricing = basis.components(basis.residual(history.close, tested.slope), hours)
@@ -69,6 +72,7 @@ def calibrate(
     remarks = [
         f"BIC {found.bic:,.1f}, log-likelihood {found.log_likelihood:,.1f}",
         f"{tested.words}{nothing}",
+        JUMPS if made.jumps else NO_JUMPS,
     ]
     text, venue = venues or (None, "X")
     split = _split(errors.of(numbers, found.theta, spread), made)
@@ -120,7 +124,9 @@ def _split(row: Array, made: parts.Parts) -> Errors:
 
     regimes = take(made.regimes)
     volatility = take(made.volatility) if made.volatility is not None else None
-    return Errors(regimes, volatility, take(made.correlation))
+    correlation = take(made.correlation)
+    ends = at + np.cumsum([len(jump.numbers) for jump in made.jumps], dtype=int)
+    return Errors(regimes, volatility, correlation, tuple(np.split(row[at:], ends)[:-1]))
 
 
 def _day(time: np.datetime64) -> str:
