@@ -53,7 +53,9 @@ class Jump:
         if self.kind == "news":
             _, mean_a, mean_b, log_a, log_b, bent = values
             a, b, rho = np.exp(log_a), np.exp(log_b), np.tanh(bent)
-            return np.array([mean_a, mean_b]), np.array([[a * a, rho * a * b], [rho * a * b, b * b]])
+            return np.array([mean_a, mean_b]), np.array(
+                [[a * a, rho * a * b], [rho * a * b, b * b]]
+            )
         leg = "ab".index(self.kind)
         mean, spread = np.zeros(2), np.zeros((2, 2))
         mean[leg], spread[leg, leg] = values[1], np.exp(2.0 * values[2])

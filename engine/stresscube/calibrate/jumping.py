@@ -49,9 +49,7 @@ class Trial:
     shifts: Array
 
 
-def with_jumps(
-    returns: Array, found: Fit, tell: Tell, *, enough: float, threads: int = 1
-) -> Fit:
+def with_jumps(returns: Array, found: Fit, tell: Tell, *, enough: float, threads: int = 1) -> Fit:
     """The fit with the jumps that BIC approves of, or as it was."""
     best, refused, failures = found, set[Jump](), 0
     while failures < FAILURES:
@@ -131,9 +129,7 @@ def _try(returns: Array, law: Array, found: Fit, jump: Jump) -> Trial:
         jumps = {**known, new: at[len(SHIFTED) :]}
         made = maker.of(moved, jumps)
         work.student(bars, made.student, made.normals)
-        by_number, by_jump = maker.slopes(
-            moved, jumps, work.sums(bars, made.student, made.normals)
-        )
+        by_number, by_jump = maker.slopes(moved, jumps, work.sums(bars, made.student, made.normals))
         slope = [*by_number[list(SHIFTED)].sum(axis=1), *by_jump[new]]
         return -work.expected(), -np.array(slope)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.calibrate import basis, errors, funding, parts
+from stresscube.calibrate import basis, draws, errors, funding, parts
 from stresscube.calibrate.choose import choose
 from stresscube.calibrate.design import correlation_of
 from stresscube.calibrate.fit import Fit
@@ -27,21 +27,22 @@ INTEREST, EIGHT_HOURS = 1e-4, 8.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted, and the scenario's text."""
+    """What was fitted, the scenario's text, and that of draws of its numbers."""
 
     fit: Fit
     parts: parts.Parts
     text: str
+    draws: str = ""
 
 
 def calibrate(
     history: History, *, name: str, regimes: int | None, prints: tuple[Array, float] | None,
-    venues: tuple[str, str] | None, threads: int, tell: Tell,
+    venues: tuple[str, str] | None, threads: int, tell: Tell, count: int = 0,
 ) -> Calibration:  # fmt: skip
     """Fit a market to a history.
 
     regimes: how many, None for by BIC. prints: funding [prints, 2] and the hours between.
-    venues: text of [[venues]] tables and the name of one. Raises StresscubeError for a history
+    venues: text of [[venues]] tables and the name of one. count: of draws of the numbers. Raises StresscubeError for a history
     too short, or legs that never part.
     """
     returns = np.diff(np.log(history.close), axis=0)
@@ -77,9 +78,11 @@ def calibrate(
     text, venue = venues or (None, "X")
     split = _split(errors.of(numbers, found.theta, spread), made)
     interval = EIGHT_HOURS if prints is None else prints[1]
-    return Calibration(found, made, scenario(
-        name, source(history), made, split, premiums, remarks, text, venue, interval
-    ))  # fmt: skip
+    written = scenario(name, source(history), made, split, premiums, remarks, text, venue, interval)
+    if count == 0:
+        return Calibration(found, made, written)
+    lines = draws.drawn(found, spread, market, premiums, history.assets, count)
+    return Calibration(found, made, draws.asked(written, name, count), lines)
 
 
 def source(history: History) -> Source:

@@ -417,6 +417,10 @@ def calibrate(
         Path | None,
         typer.Option("--venues", metavar="FILE", help="[[venues]] tables for the scenario."),
     ] = None,
+    uncertainty: Annotated[
+        int,
+        typer.Option("--uncertainty", metavar="N", help="Write N draws of the numbers beside it."),
+    ] = 0,
     threads: Threads = None,
 ) -> None:
     """Fit a market to recorded prices and write it as a scenario, with standard errors."""
@@ -432,6 +436,7 @@ def calibrate(
             regimes=regimes,
             venues=venue_file,
             threads=threads,
+            uncertainty=uncertainty,
         )
     )
 

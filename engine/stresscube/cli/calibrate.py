@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from stresscube.calibrate.draws import draws_file
 from stresscube.calibrate.parts import Parts
 from stresscube.calibrate.run import calibrate as fit_market
 from stresscube.calibrate.write import POLICY
@@ -17,7 +18,9 @@ from stresscube.errors import StresscubeError
 from stresscube.realism.recorded import Wanted, prints, read
 from stresscube.runner import usable_cores
 from stresscube.scenario import loads
+from stresscube_kernels.replay import BATCHES
 
+MOST_DRAWS = 4096
 LEAST = """\
 name = "least"
 simulation = { paths = 1, horizon = "1d", step = "1h", seed = 1 }
@@ -37,12 +40,13 @@ class CalibrateOptions:
     regimes: str = "auto"
     venues: Path | None = None
     threads: int | None = None
+    uncertainty: int = 0
 
 
 def calibrate(options: CalibrateOptions) -> None:
     """Fit, tell how it goes, write the file."""
     out, told = console(), console(stderr=True)
-    regimes = _count(options.regimes)
+    regimes, draws = _count(options.regimes), _draws(options.uncertainty)
     venues = _venues(options.venues) if options.venues is not None else None
     history = read(options.data, options.wanted)
     for note in history.notes:
@@ -61,8 +65,13 @@ def calibrate(options: CalibrateOptions) -> None:
         venues=venues,
         threads=options.threads or usable_cores(),
         tell=tell,
+        count=draws,
     )
     options.out.write_text(made.text, encoding="utf-8")
+    if made.draws:
+        beside = options.out.with_name(draws_file(options.out.stem))
+        beside.write_text(made.draws, encoding="utf-8")
+        out.print(f"{escape(str(beside))}: {draws} draws of its numbers", soft_wrap=True)
     out.print(f"{escape(str(options.out))}: {_words(made.parts)}", soft_wrap=True)
 
 
@@ -80,6 +89,14 @@ def _count(text: str) -> int | None:
     if text.isdecimal() and 1 <= int(text) <= 8:
         return int(text)
     raise StresscubeError(f"--regimes {text}: must be auto or a whole number from 1 to 8")
+
+
+def _draws(count: int) -> int:
+    if count % BATCHES or not 0 <= count <= MOST_DRAWS:
+        raise StresscubeError(
+            f"--uncertainty {count}: must be a multiple of {BATCHES}, at most {MOST_DRAWS}"
+        )
+    return count
 
 
 def _venues(path: Path) -> tuple[str, str]:
