@@ -106,7 +106,7 @@ def _check(scenario: Scenario, found: Mapping[int, Market]) -> None:
             first.setdefault((problem.key, problem.sentence), number)
     if first:
         source = drawn(scenario).source
-        faults = [Fault(source, f"row {n + 1}, {key}", None, s) for (key, s), n in first.items()]
+        faults = [_said(source, f"row {n + 1}, {key}", s) for (key, s), n in first.items()]
         raise ScenarioError(faults)
 
 
@@ -145,11 +145,11 @@ def _read(path: str, changed: int, size: int, once: Once) -> Draws:
 
 def _ragged(path: str, keys: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Fault]:
     for key in {key for key in keys if keys.count(key) > 1}:
-        yield Fault(path, key, None, "is the key of two columns; each key once")
+        yield _said(path, key, "is the key of two columns; each key once")
     for number, row in enumerate(rows):
         if len(row) != len(keys):
-            yield Fault(path, f"row {number + 1}", None,
-                        f"has {len(row)} values, and there are {len(keys)} keys")  # fmt: skip
+            wrong = f"has {len(row)} values, and there are {len(keys)} keys"
+            yield _said(path, f"row {number + 1}", wrong)
 
 
 def _places(
@@ -162,7 +162,7 @@ def _places(
             found.append(_place(scenario, key))
         except BadKey as bad:
             found.append(None)
-            faults.append(Fault(path, key, None, str(bad)))
+            faults.append(_said(path, key, str(bad)))
     return found
 
 
@@ -206,8 +206,13 @@ def _row(
             found[where] = Shares().parse(table)
         except Wrong as wrong:
             at = f"row {number + 1}, market.{where[1]}[{where[2]}].next"
-            faults += [Fault(path, at, None, sentence) for _, sentence in wrong.problems]
+            faults += [_said(path, at, sentence) for _, sentence in wrong.problems]
     return found
+
+
+def _said(path: str, at: str, sentence: str) -> Fault:
+    """A fault without a value to show."""
+    return Fault(path, "", None, f"{at}: {sentence}")
 
 
 def _literal(text: str) -> float | str:
@@ -221,10 +226,10 @@ def _fewer(faults: Sequence[Fault]) -> list[Fault]:
     """Of the same complaint about many rows the first, and how many more there are."""
     alike: dict[tuple[str, str], list[Fault]] = {}
     for fault in faults:
-        column = re.sub(r"^row \d+", "", fault.key)
-        alike.setdefault((column, re.sub(r"\d\S*$", "", fault.sentence)), []).append(fault)
+        column, said = (re.sub(r"^row \d+", "", text) for text in (fault.key, fault.sentence))
+        alike.setdefault((column, re.sub(r"\d\S*$", "", said)), []).append(fault)
     found: list[Fault] = []
     for first, *more in alike.values():
-        rest = f" (as in {len(more)} rows more)" if more else ""
+        rest = f" (and so in {len(more)} more rows)" if more else ""
         found.append(Fault(first.source, first.key, first.value, f"{first.sentence}{rest}"))
     return found
