@@ -134,7 +134,7 @@ def divided(before: Fit) -> tuple[Design, Array]:
     values = dict(zip(before.design.names, before.theta, strict=True))
     n = first.states
     wildest = max(range(n), key=lambda i: values[f"0.a{i}"])
-    for leg in "ab":
+    for leg in "ab"[: design.legs]:
         values[f"0.{leg}{n}"] = values[f"0.{leg}{wildest}"] + 0.5
         values[f"0.{leg}{wildest}"] -= 0.2
     values[f"0.nu{n}"] = values.get(f"0.nu{wildest}", 0.0)

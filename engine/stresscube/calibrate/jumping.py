@@ -69,7 +69,44 @@ def with_jumps(returns: Array, found: Fit, tell: Tell, *, enough: float, threads
         else:
             refused.add(trials[k].jump)
             failures += 1
-    return best
+    return simpler(returns, best, tell, enough=enough, threads=threads)
+
+
+def simpler(returns: Array, best: Fit, tell: Tell, *, enough: float, threads: int) -> Fit:
+    """The fit with less, as long as BIC falls: one kind left out, or news that move one leg.
+
+    Jumps of one regime, before it has its own, look like those of another.
+    """
+    while True:
+        made = [
+            fit(returns, *fewer, enough=enough, threads=threads) for fewer in _fewer(best)
+        ]
+        least = min(made, key=lambda one: one.bic, default=best)
+        if least.bic >= best.bic:
+            return best
+        best = least
+        tell(f"with fewer kinds of jumps: BIC {best.bic:,.0f}")
+
+
+def _fewer(found: Fit) -> list[tuple[Design, Array]]:
+    """Designs with a kind of jump less, or a leg less in one, and where to begin."""
+    made: list[tuple[Design, Array]] = []
+    values = dict(zip(found.design.names, found.theta, strict=True))
+    for jump in found.design.jumps:
+        others = tuple(one for one in found.design.jumps if one != jump)
+        alone = [Jump(jump.regime, leg) for leg in "ab"] if jump.kind == "news" else []
+        if found.design.legs == 1:
+            alone = []
+        for instead in [(), *((one,) for one in alone if one not in others)]:
+            jumps = sorted([*others, *instead], key=lambda j: (j.regime, j.kind))
+            design = replace(found.design, jumps=tuple(jumps))
+            begin = dict(values)
+            for one in instead:
+                prefix = f"0.news{jump.regime}."
+                row = [values[prefix + field] for field in ("rate", one.kind, f"s{one.kind}")]
+                begin |= dict(zip(one.names, row, strict=True))
+            made.append((design, np.array([begin[name] for name in design.names])))
+    return made
 
 
 def words(jump: Jump) -> str:

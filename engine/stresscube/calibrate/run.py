@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stresscube.calibrate import basis, draws, errors, funding, parts
 from stresscube.calibrate.choose import choose
-from stresscube.calibrate.design import correlation_of
+from stresscube.calibrate.design import Design, correlation_of
 from stresscube.calibrate.fit import Fit
 from stresscube.calibrate.write import Errors, Source, scenario
 from stresscube.errors import StresscubeError
@@ -27,10 +27,11 @@ INTEREST, EIGHT_HOURS = 1e-4, 8.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted, the scenario's text, and that of draws of its numbers."""
+    """What was fitted, its standard errors, the scenario's text, and draws of its numbers."""
 
     fit: Fit
     parts: parts.Parts
+    errors: Errors
     text: str
     draws: str = ""
 
@@ -57,18 +58,7 @@ def calibrate(
         tell("standard errors")
         spread = errors.covariance(returns, found, threads)
         premiums = None if paid is None else paid.result()
-    mispricing = ()
-    if tested.reverts:
-        mispricing = basis.components(basis.residual(history.close, tested.slope), hours)
-
-    def market(theta: Array) -> parts.Parts:
-        made = parts.parts(found.design, theta, hours)
-        return parts.tied(made, tested.slope, mispricing) if tested.reverts else made
-
-    def numbers(theta: Array) -> Array:
-        return parts.flat(market(theta))
-
-    made = market(found.theta)
+    made, split = in_words(history, found, spread, tested)
     nothing = "" if tested.reverts else ": no mispricing"
     remarks = [
         f"BIC {found.bic:,.1f}, log-likelihood {found.log_likelihood:,.1f}",
@@ -76,13 +66,39 @@ def calibrate(
         JUMPS if made.jumps else NO_JUMPS,
     ]
     text, venue = venues or (None, "X")
-    split = _split(errors.of(numbers, found.theta, spread), made)
     interval = EIGHT_HOURS if prints is None else prints[1]
     written = scenario(name, source(history), made, split, premiums, remarks, text, venue, interval)
     if count == 0:
-        return Calibration(found, made, written)
+        return Calibration(found, made, split, written)
+    market = saying(found.design, hours, tested, made.mispricing)
     lines = draws.drawn(found, spread, market, premiums, history.assets, count)
-    return Calibration(found, made, draws.asked(written, name, count), lines)
+    return Calibration(found, made, split, draws.asked(written, name, count), lines)
+
+
+def in_words(
+    history: History, found: Fit, spread: Array, tested: basis.Tested
+) -> tuple[parts.Parts, Errors]:
+    """A fit in the words of scenarios, with standard errors; with a basis if it is of one leg."""
+    hours = history.step_hours
+    mispricing = ()
+    if found.design.legs == 1:
+        mispricing = basis.components(basis.residual(history.close, tested.slope), hours)
+    market = saying(found.design, hours, tested, mispricing)
+    made = market(found.theta)
+    row = errors.of(lambda theta: parts.flat(market(theta)), found.theta, spread)
+    return made, _split(row, made)
+
+
+def saying(
+    design: Design, hours: float, tested: basis.Tested, mispricing: tuple[basis.Component, ...]
+) -> Callable[[Array], parts.Parts]:
+    """What parameters of a design say, in the words of scenarios."""
+
+    def market(theta: Array) -> parts.Parts:
+        made = parts.parts(design, theta, hours)
+        return made if design.legs > 1 else parts.tied(made, tested.slope, mispricing)
+
+    return market
 
 
 def source(history: History) -> Source:
@@ -128,7 +144,7 @@ def _split(row: Array, made: parts.Parts) -> Errors:
     regimes = take(made.regimes)
     volatility = take(made.volatility) if made.volatility is not None else None
     correlation = take(made.correlation)
-    ends = at + np.cumsum([len(jump.numbers) for jump in made.jumps], dtype=int)
+    ends = np.cumsum([len(jump.numbers) for jump in made.jumps], dtype=int)
     return Errors(regimes, volatility, correlation, tuple(np.split(row[at:], ends)[:-1]))
 
 
