@@ -78,9 +78,7 @@ def simpler(returns: Array, best: Fit, tell: Tell, *, enough: float, threads: in
     Jumps of one regime, before it has its own, look like those of another.
     """
     while True:
-        made = [
-            fit(returns, *fewer, enough=enough, threads=threads) for fewer in _fewer(best)
-        ]
+        made = [fit(returns, *fewer, enough=enough, threads=threads) for fewer in _fewer(best)]
         least = min(made, key=lambda one: one.bic, default=best)
         if least.bic >= best.bic:
             return best
