@@ -49,9 +49,7 @@ class Trial:
     shifts: Array
 
 
-def with_jumps(
-    returns: Array, found: Fit, tell: Tell, *, enough: float, threads: int = 1
-) -> Fit:
+def with_jumps(returns: Array, found: Fit, tell: Tell, *, enough: float, threads: int = 1) -> Fit:
     """The fit with the jumps that BIC approves of, or as it was."""
     best, refused, failures = found, set[Jump](), 0
     while failures < FAILURES:
@@ -80,9 +78,7 @@ def simpler(returns: Array, best: Fit, tell: Tell, *, enough: float, threads: in
     Jumps of one regime, before it has its own, look like those of another.
     """
     while True:
-        made = [
-            fit(returns, *fewer, enough=enough, threads=threads) for fewer in _fewer(best)
-        ]
+        made = [fit(returns, *fewer, enough=enough, threads=threads) for fewer in _fewer(best)]
         least = min(made, key=lambda one: one.bic, default=best)
         if least.bic >= best.bic:
             return best
@@ -168,9 +164,7 @@ def _try(returns: Array, law: Array, found: Fit, jump: Jump) -> Trial:
         jumps = {**known, new: at[len(SHIFTED) :]}
         made = maker.of(moved, jumps)
         work.student(bars, made.student, made.normals)
-        by_number, by_jump = maker.slopes(
-            moved, jumps, work.sums(bars, made.student, made.normals)
-        )
+        by_number, by_jump = maker.slopes(moved, jumps, work.sums(bars, made.student, made.normals))
         slope = [*by_number[list(SHIFTED)].sum(axis=1), *by_jump[new]]
         return -work.expected(), -np.array(slope)
 

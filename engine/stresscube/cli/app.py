@@ -418,6 +418,9 @@ def calibrate(
         typer.Option("--venues", metavar="FILE", help="[[venues]] tables for the scenario."),
     ] = None,
     threads: Threads = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file if it is there.")
+    ] = False,
 ) -> None:
     """Fit a market to recorded prices and write it as a scenario, with standard errors."""
     from stresscube.cli import calibrate as command
@@ -432,6 +435,7 @@ def calibrate(
             regimes=regimes,
             venues=venue_file,
             threads=threads,
+            overwrite=overwrite,
         )
     )
 

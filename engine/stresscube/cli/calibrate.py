@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import tomllib
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from stresscube.errors import StresscubeError
 from stresscube.realism.recorded import Wanted, prints, read
 from stresscube.runner import usable_cores
 from stresscube.scenario import loads
+from stresscube.text import plural
 
 LEAST = """\
 name = "least"
@@ -37,12 +39,14 @@ class CalibrateOptions:
     regimes: str = "auto"
     venues: Path | None = None
     threads: int | None = None
+    overwrite: bool = False
 
 
 def calibrate(options: CalibrateOptions) -> None:
     """Fit, tell how it goes, write the file."""
     out, told = console(), console(stderr=True)
     regimes = _count(options.regimes)
+    _check_place(options.out, options.overwrite)
     venues = _venues(options.venues) if options.venues is not None else None
     history = read(options.data, options.wanted)
     for note in history.notes:
@@ -53,24 +57,41 @@ def calibrate(options: CalibrateOptions) -> None:
     def tell(words: str) -> None:
         told.print(f"[dim]{time.monotonic() - began:5.0f} s  {escape(words)}[/]", soft_wrap=True)
 
-    made = fit_market(
-        history,
-        name=options.out.stem,
-        regimes=regimes,
-        prints=prints(history, paid) if paid is not None else None,
-        venues=venues,
-        threads=options.threads or usable_cores(),
-        tell=tell,
-    )
-    options.out.write_text(made.text, encoding="utf-8")
+    with told.status("fitting; Ctrl-C stops and writes nothing"):
+        made = fit_market(
+            history,
+            name=options.out.stem,
+            regimes=regimes,
+            prints=prints(history, paid) if paid is not None else None,
+            venues=venues,
+            threads=options.threads or usable_cores(),
+            tell=tell,
+        )
+    try:
+        options.out.write_text(made.text, encoding="utf-8")
+    except OSError as error:
+        raise StresscubeError(f"-o {options.out}: {error.strerror}; write elsewhere") from None
     out.print(f"{escape(str(options.out))}: {_words(made.parts)}", soft_wrap=True)
+
+
+def _check_place(out: Path, overwrite: bool) -> None:
+    """Before a minute of work: whether the file can be written."""
+    if out.is_dir():
+        raise StresscubeError(f"-o {out}: is a folder; name a file, such as {out / 'pair.toml'}")
+    if out.exists() and not overwrite:
+        raise StresscubeError(f"-o {out}: is there already; name another file or add --overwrite")
+    if not out.parent.is_dir():
+        raise StresscubeError(f"-o {out}: there is no folder {out.parent}; make it first")
+    if not os.access(out.parent, os.W_OK):
+        raise StresscubeError(f"-o {out}: nothing can be written in {out.parent}; write elsewhere")
 
 
 def _words(parts: Parts) -> str:
     slow = len(parts.volatility.names) if parts.volatility else 1
     return (
-        f"{len(parts.regimes.names)} regimes, {slow} slow states of volatility, "
-        f"{len(parts.correlation.names)} of correlation"
+        f"{plural(len(parts.regimes.names), 'regime')}, {plural(slow, 'state')} of slow "
+        f"volatility, {plural(len(parts.correlation.names), 'correlation')}, "
+        f"{plural(len(parts.jumps), 'kind')} of jumps"
     )
 
 
