@@ -76,7 +76,9 @@ def numbers(known: MarketSpec) -> dict[str, float]:
     for k, regime in enumerate(known.regimes):
         name = regime.name
         told[f"{name} duration"] = known.chain.mean_durations[k] * HOURS
-        told |= dict(zip((f"{name} a", f"{name} b"), regime.volatility, strict=True))
+        # of cointegrated legs leg b's volatility is a multiple of leg a's, and no finding
+        legs = "a" if regime.mispricing else "ab"
+        told |= {f"{name} {leg}": regime.volatility["ab".index(leg)] for leg in legs}
         told[f"{name} dof"] = regime.tail_dof
         if regime.jumps is not None:
             news = regime.jumps
@@ -145,4 +147,4 @@ def shape(known: MarketSpec) -> tuple[int, int, int, int, int]:
     )
     correlations = max(1, len(known.correlation_regimes))
     basis = len(known.regimes[0].mispricing)
-    return len(known.regimes), 1, correlations, int(np.int64(jumps)), basis
+    return len(known.regimes), 1, correlations, jumps, basis

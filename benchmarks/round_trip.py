@@ -108,7 +108,7 @@ def found(parts: Parts, spread: Errors) -> dict[str, tuple[float, float]]:
     told: dict[str, tuple[float, float]] = {}
 
     def add(name: str, value: float, error: float) -> None:
-        if math.isfinite(value) and error > 0.0 or math.isnan(error):
+        if (math.isfinite(value) and error > 0.0) or math.isnan(error):
             told[name] = float(value), float(error)
 
     for chain, (lasting, numbers), fields in (

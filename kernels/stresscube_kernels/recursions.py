@@ -232,8 +232,8 @@ def homeward(
 ) -> None:  # fmt: skip
     """Turn law, as `forward` leaves it, into that given all bars; add up moves as `onward` does.
 
-    turned: left, transposed, as right is. later [m, n]: the likelihood of the bars after the last by its
-    state; it is used up. rooms: [3, m, n].
+    turned: left, transposed, as right is. later [m, n]: the likelihood of the bars after the last
+    by its state; it is used up. rooms: [3, m, n].
     """
     bars, m, n = emission.shape
     room, there, moved = rooms[0], rooms[1], rooms[2]

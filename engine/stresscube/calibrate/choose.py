@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stresscube.calibrate.design import Design, Layer
 from stresscube.calibrate.fit import Fit, divided, extended, fit
 from stresscube.calibrate.jumping import with_jumps
+from stresscube.text import plural
 
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
@@ -54,7 +55,7 @@ class _Search:
             )
             return Design(layers, legs=self.legs)
 
-        best = self.tried(of(1), f"{regimes} regimes")
+        best = self.tried(of(1), plural(regimes, "regime"))
         most = MOST_CORRELATIONS if self.legs > 1 else 1
         for states in range(2, most + 1):
             made = self.tried(of(states), f"{states} correlations")
@@ -93,7 +94,8 @@ def choose(
     1 where leg b's returns are leg a's and what reverts, so that they are not looked at.
     """
     search = _Search(returns, hours, tell, threads, legs)
-    bare = search.plain(regimes or 2)
+    counts = (1, 2) if regimes is None else (regimes,)
+    bare = min((search.plain(count) for count in counts), key=lambda one: one.bic)
     best = search.jumping(search.layered(bare))
     more = regimes is None
     while more and bare.design.sizes[0] < MOST_REGIMES:

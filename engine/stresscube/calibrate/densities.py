@@ -70,7 +70,8 @@ class Jump:
     def bounds(self, size: Array, bars: int) -> list[tuple[float, float]]:
         """Of the parameters. size: deviations [2] of the regime, which a jump's are not below."""
         rate = (float(-np.log(bars)), float(np.log(OFTEN)))
-        widths = [(float(low), float(np.log(FAR))) for low in np.log(size)]
+        widest = float(np.log(FAR))
+        widths = [(min(float(low), widest - 1.0), widest) for low in np.log(size)]
         if self.kind == "news":
             return [rate, (-FAR, FAR), (-FAR, FAR), *widths, (-TIED, TIED)]
         return [rate, (-FAR, FAR), widths["ab".index(self.kind)]]
@@ -96,16 +97,16 @@ class Densities:
 class Returns:
     """How numbers of states become densities.
 
-    legs: 2, or 1 where leg b is not looked at. blocks: the first state and how many, of each regime.
+    legs: 2, or 1 where leg b is not looked at. blocks: each regime's first state, and how many.
     """
 
     legs: int
     blocks: tuple[tuple[int, int], ...]
 
     def of(self, numbers: Array, jumps: Mapping[Jump, Array]) -> Densities:
-        """numbers: log deviations, atanh of the correlation, log(nu - 2) of every state [4, states].
+        """Densities of states of these numbers, and of the jumps' parameters.
 
-        jumps: the parameters of each kind.
+        numbers: log deviations, atanh of the correlation, log(nu - 2) of every state [4, states].
         """
         student = self._student(numbers)
         normals: list[Normals] = []

@@ -20,6 +20,8 @@ SHORTEST = 1.0
 """Bars that a state lasts at least on average: what is shorter, bars cannot show."""
 ENOUGH = 0.02
 """Gain in log-likelihood below which an iteration is the last."""
+LIMITS = {"nu": (math.log(0.02), math.log(1e4)), "rho": (-7.0, 7.0)}
+"""Of log(nu - 2) and atanh of a correlation."""
 FIRST = 25
 """Iterations in the units of the start; the rest are in those of where they led."""
 
@@ -99,9 +101,10 @@ def fit(
 
 
 def limits(design: Design, theta: Array, bars: int) -> list[tuple[float, float]]:
-    """Of every parameter: those of densities have none, rates those that bars can show."""
+    """Of every parameter: tails and correlations in reach of numbers, rates that bars can show."""
     slowest, fastest = -math.log(4.0 * bars), -math.log(SHORTEST)
-    found = [(-math.inf, math.inf)] * len(design.columns)
+    kinds = [name.split(".")[1].rstrip("0123456789") for name, _ in design.columns]
+    found = [LIMITS.get(kind, (-math.inf, math.inf)) for kind in kinds]
     found += [(slowest, fastest)] * (len(design.names) - len(found))
     numbers = design.states(theta)
     for jump, place in design.jumping.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from stresscube.history import History
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
 LEAST_BARS = 1000
+LEAST_MOVING = 0.1
 JUMPS = "jumps stand in the regimes in which BIC approves of them"
 NO_JUMPS = "no jumps: by BIC the tails say all"
 INTEREST, EIGHT_HOURS = 1e-4, 8.0
@@ -47,17 +49,16 @@ def calibrate(
     too short, or legs that never part.
     """
     returns = np.diff(np.log(history.close), axis=0)
-    _check(returns)
+    _check(history, returns)
     hours = history.step_hours
     tested = basis.test(history.close, hours)
     tell(tested.words)
     legs = 1 if tested.reverts else 2
-    with ThreadPoolExecutor(1) as beside:
-        paid = None if prints is None else beside.submit(_funding, *prints, tell)
+    with _Beside(prints, tell) as beside:
         found = choose(returns, hours, regimes, tell, threads, legs)
         tell("standard errors")
         spread = errors.covariance(returns, found, threads)
-        premiums = None if paid is None else paid.result()
+        premiums = beside.result()
     made, split = in_words(history, found, spread, tested)
     nothing = "" if tested.reverts else ": no mispricing"
     remarks = [
@@ -114,20 +115,54 @@ def source(history: History) -> Source:
     )
 
 
-def _funding(prints: Array, interval: float, tell: Tell) -> funding.Premiums:
-    return funding.fit(prints, interval, tell, interest=INTEREST * interval / EIGHT_HOURS)
+class _Beside:
+    """The premiums' fit in a thread of its own, given up as soon as the rest is."""
+
+    def __init__(self, prints: tuple[Array, float] | None, tell: Tell) -> None:
+        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(1)
+        self._paid = None if prints is None else self._pool.submit(self._fit, *prints, tell)
+
+    def __enter__(self) -> _Beside:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+        self._pool.shutdown()
+
+    def result(self) -> funding.Premiums | None:
+        """The premiums, once they are there."""
+        return None if self._paid is None else self._paid.result()
+
+    def _fit(self, prints: Array, interval: float, tell: Tell) -> funding.Premiums:
+        interest = INTEREST * interval / EIGHT_HOURS
+        return funding.fit(prints, interval, tell, interest=interest, goes_on=self._goes_on)
+
+    def _goes_on(self) -> None:
+        if self._stopped.is_set():
+            raise StresscubeError("the fit of the premiums was given up")
 
 
-def _check(returns: Array) -> None:
+def _check(history: History, returns: Array) -> None:
     if len(returns) < LEAST_BARS:
         raise StresscubeError(
-            f"data: {len(returns)} returns, and {LEAST_BARS} are the least to calibrate on"
+            f"data: {len(returns)} returns, and {LEAST_BARS} are the least to calibrate on; "
+            "take a longer period or finer bars"
         )
-    deviations = returns.std(axis=0)
-    if (deviations == 0.0).any():
-        raise StresscubeError("data: a leg's price never moves")
+    moving = (returns != 0.0).mean(axis=0)
+    still = [
+        f"data: {asset} moves in {share:.2%} of its bars, and {LEAST_MOVING:.0%} are the least to "
+        "calibrate on; take coarser bars or another series"
+        for asset, share in zip(history.assets, moving, strict=True)
+        if share < LEAST_MOVING
+    ]
+    if still:
+        raise StresscubeError("\n".join(still))
     if abs(correlation_of(returns)) > 0.9999999:
-        raise StresscubeError("data: the legs never part; is it the same series twice?")
+        first, second = history.assets
+        raise StresscubeError(
+            f"data: {first} and {second} never part: the same series twice? Take another for one"
+        )
 
 
 def _split(row: Array, made: parts.Parts) -> Errors:

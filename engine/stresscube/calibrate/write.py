@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,13 +92,13 @@ def _head(name: str, source: Source, remarks: Sequence[str], interval: float) ->
         *remarks,
     ]
     lines = "\n".join(f"# {line}" for line in told)
-    first, second = source.assets
+    assets, called = json.dumps(source.assets), json.dumps(name)
     return f"""\
 # Calibrated by maximum likelihood:
 {lines}
 # A comment "± x" is a standard error; "± ?" marks a number of which the data say nothing.
 
-name = "{name}"
+name = {called}
 
 [simulation]
 paths = 2000
@@ -106,7 +107,7 @@ step = "1min"
 seed = 1
 
 [market]
-assets = ["{first}", "{second}"]
+assets = {assets}
 tail_interval = "{duration(source.hours)}"
 funding_interval = "{duration(interval)}"
 """

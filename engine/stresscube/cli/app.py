@@ -422,6 +422,9 @@ def calibrate(
         typer.Option("--uncertainty", metavar="N", help="Write N draws of the numbers beside it."),
     ] = 0,
     threads: Threads = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file if it is there.")
+    ] = False,
 ) -> None:
     """Fit a market to recorded prices and write it as a scenario, with standard errors."""
     from stresscube.cli import calibrate as command
@@ -437,6 +440,7 @@ def calibrate(
             venues=venue_file,
             threads=threads,
             uncertainty=uncertainty,
+            overwrite=overwrite,
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import tomllib
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from stresscube.errors import StresscubeError
 from stresscube.realism.recorded import Wanted, prints, read
 from stresscube.runner import usable_cores
 from stresscube.scenario import loads
+from stresscube.text import plural
 from stresscube_kernels.replay import BATCHES
 
 MOST_DRAWS = 4096
@@ -41,12 +43,16 @@ class CalibrateOptions:
     venues: Path | None = None
     threads: int | None = None
     uncertainty: int = 0
+    overwrite: bool = False
 
 
 def calibrate(options: CalibrateOptions) -> None:
     """Fit, tell how it goes, write the file."""
     out, told = console(), console(stderr=True)
     regimes, draws = _count(options.regimes), _draws(options.uncertainty)
+    beside = options.out.with_name(draws_file(options.out.stem))
+    for place in (options.out, *([beside] if draws else [])):
+        _check_place(place, options.overwrite)
     venues = _venues(options.venues) if options.venues is not None else None
     history = read(options.data, options.wanted)
     for note in history.notes:
@@ -57,29 +63,46 @@ def calibrate(options: CalibrateOptions) -> None:
     def tell(words: str) -> None:
         told.print(f"[dim]{time.monotonic() - began:5.0f} s  {escape(words)}[/]", soft_wrap=True)
 
-    made = fit_market(
-        history,
-        name=options.out.stem,
-        regimes=regimes,
-        prints=prints(history, paid) if paid is not None else None,
-        venues=venues,
-        threads=options.threads or usable_cores(),
-        tell=tell,
-        count=draws,
-    )
-    options.out.write_text(made.text, encoding="utf-8")
-    if made.draws:
-        beside = options.out.with_name(draws_file(options.out.stem))
-        beside.write_text(made.draws, encoding="utf-8")
-        out.print(f"{escape(str(beside))}: {draws} draws of its numbers", soft_wrap=True)
+    with told.status("fitting; Ctrl-C stops and writes nothing"):
+        made = fit_market(
+            history,
+            name=options.out.stem,
+            regimes=regimes,
+            prints=prints(history, paid) if paid is not None else None,
+            venues=venues,
+            threads=options.threads or usable_cores(),
+            tell=tell,
+            count=draws,
+        )
+    try:
+        options.out.write_text(made.text, encoding="utf-8")
+        if draws:
+            beside.write_text(made.draws, encoding="utf-8")
+    except OSError as error:
+        raise StresscubeError(f"-o {options.out}: {error.strerror}; write elsewhere") from None
     out.print(f"{escape(str(options.out))}: {_words(made.parts)}", soft_wrap=True)
+    if draws:
+        out.print(f"{escape(str(beside))}: {draws} draws of its numbers", soft_wrap=True)
+
+
+def _check_place(out: Path, overwrite: bool) -> None:
+    """Before a minute of work: whether the file can be written."""
+    if out.is_dir():
+        raise StresscubeError(f"-o {out}: is a folder; name a file, such as {out / 'pair.toml'}")
+    if out.exists() and not overwrite:
+        raise StresscubeError(f"-o {out}: is there already; name another file or add --overwrite")
+    if not out.parent.is_dir():
+        raise StresscubeError(f"-o {out}: there is no folder {out.parent}; make it first")
+    if not os.access(out.parent, os.W_OK):
+        raise StresscubeError(f"-o {out}: nothing can be written in {out.parent}; write elsewhere")
 
 
 def _words(parts: Parts) -> str:
     slow = len(parts.volatility.names) if parts.volatility else 1
     return (
-        f"{len(parts.regimes.names)} regimes, {slow} slow states of volatility, "
-        f"{len(parts.correlation.names)} of correlation"
+        f"{plural(len(parts.regimes.names), 'regime')}, {plural(slow, 'state')} of slow "
+        f"volatility, {plural(len(parts.correlation.names), 'correlation')}, "
+        f"{plural(len(parts.jumps), 'kind')} of jumps"
     )
 
 
