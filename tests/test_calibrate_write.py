@@ -38,16 +38,19 @@ def theta() -> np.ndarray:
     return start(series, DESIGN) + 0.1 * rng.standard_normal(len(DESIGN.names))
 
 
-def written(tmp_path: Path) -> MarketSpec:
-    made = parts(DESIGN, theta(), 1.0)
-    row = np.linspace(0.01, 0.02, len(flat(made)))
-    row[0] = np.nan
-    premiums = Premiums(
+def premiums() -> Premiums:
+    return Premiums(
         np.array([[-4e-4, -5e-4], [1e-4, 2e-4]]), np.full((2, 2), 1e-4), np.array([2.0, 60.0]),
         np.array([0.5, 0.8]),
         np.array([100.0, 50.0]), np.array([[0.0, 1.0], [1.0, 0.0]]), 0.0, np.full((2, 7), 0.1),
     )  # fmt: skip
-    text = scenario("made", SOURCE, made, _split(row, made), premiums, ["BIC 1"])
+
+
+def written(tmp_path: Path) -> MarketSpec:
+    made = parts(DESIGN, theta(), 1.0)
+    row = np.linspace(0.01, 0.02, len(flat(made)))
+    row[0] = np.nan
+    text = scenario("made", SOURCE, made, _split(row, made), premiums(), ["BIC 1"])
     assert "± ?" in text
     assert "sha256 of the data ab12" in text
     file = tmp_path / "made.toml"

@@ -37,12 +37,12 @@ def run_until(market: MarketSpec, steps: int, turn: int) -> tuple[Tick, MarketSt
     """The last of `steps` ticks of 50 paths whose random words change from step `turn` on."""
     run = SimulationSpec(steps, HOUR, 1, "float64")
     other = replace(run, seed=2)
-    ops, features = NumpyOps(), WHOLE.features
+    ops, features, path = NumpyOps(), WHOLE.features, np.arange(50, dtype=np.uint32)
     packed = _cast_market(pack_market(market, run, WHOLE), np.float64)
-    state = market_start(ops, features, packed, _draw(run, 0, 50, 0))
+    state = market_start(ops, features, packed, _draw(run, path, 0))
     tick: Any = None
     for step in range(steps):
-        draw = _draw(run if step < turn else other, 0, 50, step)
+        draw = _draw(run if step < turn else other, path, step)
         state, tick = market_step(ops, features, packed, state, draw)
     return tick, state
 

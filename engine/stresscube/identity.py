@@ -14,6 +14,7 @@ from typing import Any, cast
 import stresscube
 from stresscube.backends import Backend, versions
 from stresscube.scenario import Scenario
+from stresscube.scenario.draws import fingerprint
 from stresscube.scenario.recorded import recorded
 
 WORDS_ONLY = ("name", "description", "source", "text", "overrides", "code")
@@ -22,6 +23,8 @@ FILE_NAMES = ("files", "funding")
 """Where a replay's data are: what is in them counts."""
 SOURCES = ("stresscube_kernels", "stresscube.metrics", "stresscube.scenario", "stresscube.history")
 """Packages whose code the numbers come from."""
+FILES = ("files", "market.replay.funding", "market.uncertainty.file")
+"""Keys of the hashes of files, without that of the bars made of them."""
 DATA = "identity.data."
 """How keys of the content of data begin."""
 SUFFIXES = {".py", ".h", ".cpp", ".cu"}
@@ -32,15 +35,20 @@ def identity(scenario: Scenario, backend: Backend) -> dict[str, Any]:
     content: dict[str, Any] = scenario.model_dump(mode="python", exclude=set(WORDS_ONLY))
     for name in FILE_NAMES:
         (content["market"]["replay"] or {}).pop(name, None)
-    data = recorded(scenario).fingerprint if scenario.market.replayed else {}
+    (content["market"]["uncertainty"] or {}).pop("file", None)
     return {
         "scenario": canonical(content),
-        "data": data,
+        "data": data_of(scenario),
         "backend": backend.name,
         "versions": {"stresscube": stresscube.__version__, **versions(backend)},
         "sources": {name: sources_hash(name) for name in SOURCES},
         "code": {code.key: code.rules for code in scenario.code},
     }
+
+
+def data_of(scenario: Scenario) -> dict[str, str]:
+    """Return the hashes of what a scenario reads besides itself: recorded data, or draws."""
+    return recorded(scenario).fingerprint if scenario.market.replayed else fingerprint(scenario)
 
 
 def canonical(value: Any) -> Any:
@@ -107,8 +115,8 @@ def differences(there: Any, here: Any) -> list[str]:
 
 
 def _other_data(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Files of a replay that hold other bytes; the bars made of them follow."""
-    for key in (f"{DATA}files", f"{DATA}market.replay.funding"):
+    """Files that hold other bytes; the bars made of a replay's follow."""
+    for key in (f"{DATA}{name}" for name in FILES):
         before, after = old.get(key), new.get(key)
         if before and after and before != after:
             name = "market.replay.files" if key.endswith("files") else key.removeprefix(DATA)

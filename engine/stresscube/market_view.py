@@ -14,7 +14,7 @@ from stresscube.scenario.expand import any_market, simulation_spec
 from stresscube.scenario.recorded import Tape, on_tape, recorded
 from stresscube.scenario.trust import trusted
 from stresscube_kernels import view
-from stresscube_kernels.spec import ReplaySpec
+from stresscube_kernels.spec import ReplaySpec, believed
 
 HOURS = 8760.0
 START_PRICE = 100.0
@@ -49,7 +49,8 @@ def market(
     spec, simulation = any_market(scenario, point or {}), simulation_spec(scenario)
     found: dict[str, Any] = view.paths(spec, simulation, first_path, paths)
     price = np.asarray(found["price"], dtype=np.float64)
-    names = ["history"] if isinstance(spec, ReplaySpec) else [r.name for r in spec.regimes]
+    known = believed(spec)
+    names = ["history"] if isinstance(known, ReplaySpec) else [r.name for r in known.regimes]
     assets = [str(asset) for asset in scenario.market.assets]
     made = xr.Dataset(
         {

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from stresscube.blocks import Block, blocks_of, divide
 from stresscube.cells import Cells, Expansion, Region, code_for
 from stresscube.identity import canonical, digest, identity
 from stresscube.overlap import Overlap, overlap_of
-from stresscube.plan_checks import look_into_history, named_apart
+from stresscube.plan_checks import look_into_files, named_apart
 from stresscube.scenario import Scenario
-from stresscube.scenario.expand import Axis, any_market, axes, simulation_spec
+from stresscube.scenario.expand import DRAW, Axis, any_market, axes, simulation_spec
 from stresscube.scenario.recorded import recorded
 from stresscube.scenario.trust import trusted
 from stresscube_kernels.contract import BAR_STRIDE, Features, Shape
@@ -114,6 +115,15 @@ class Plan:
         return tuple(self._codes.values())
 
     @property
+    def draws(self) -> int:
+        """How many draws of the market's numbers paths have in turn; 0 where none has any."""
+        asked = self.scenario.market.uncertainty
+        swept = any(axis.key == DRAW for axis in self.axes)
+        if asked is None or asked.per != "path" or asked.draw is not None or swept:
+            return 0
+        return asked.draws
+
+    @property
     def save_paths(self) -> bool:
         """Whether outcomes of single paths are kept."""
         return bool(self.scenario.simulation.save_paths)
@@ -162,7 +172,7 @@ class Plan:
             "overrides": [str(item) for item in self.scenario.overrides],
             "code": {code.key: code.text for code in self.scenario.code},
         }
-        if self.scenario.market.replayed:  # names of data are seen from where the scenario was
+        if self.scenario.market.reads_files:  # their names are seen from where the scenario was
             words["folder"] = str(Path(self.scenario.source).absolute().parent)
         return {"hash": digest(hashed), **hashed, "blocks": math.prod(self.grid), "scenario": words}
 
@@ -180,7 +190,7 @@ class Plan:
 
     def market(self, block: Block) -> AnyMarket:
         """Return the market that a block runs on, in plain numbers."""
-        return any_market(self.scenario, self.market_point(block))
+        return self._market_at(tuple(self.market_point(block).items()))
 
     def market_point(self, block: Block) -> dict[str, Any]:
         """Return {axis key: value} of the market that a block runs on."""
@@ -245,6 +255,15 @@ class Plan:
         return found
 
     @cached_property
+    def _market_at(self) -> Callable[[tuple[tuple[str, Any], ...]], AnyMarket]:
+        """The market at a point; many draws of its numbers take time to read."""
+
+        def made(point: tuple[tuple[str, Any], ...]) -> AnyMarket:
+            return any_market(self.scenario, dict(point))
+
+        return lru_cache(maxsize=8)(made)
+
+    @cached_property
     def _expansion(self) -> Expansion:
         return Expansion(self.scenario, self.axes, self.simulation)
 
@@ -260,8 +279,8 @@ def make_plan(scenario: Scenario, backend: str | Backend = "auto", *, trust: boo
     scenario = trusted(scenario, trust)
     found = axes(scenario)
     named_apart(scenario, found)
-    if scenario.market.replayed:
-        look_into_history(scenario, found)
+    if scenario.market.reads_files:
+        look_into_files(scenario, found)
     paths = int(scenario.simulation.paths)
     fitting = max(FEWEST_POLICIES, BLOCK_VALUES // (len(_outcomes(scenario)) * paths))
     limit = min(chosen.block_policies, fitting)

@@ -11,8 +11,8 @@ from stresscube.scenario.expand import Axis, any_market
 from stresscube_kernels.contract import Outcome
 
 
-def look_into_history(scenario: Scenario, axes: Sequence[Axis]) -> None:
-    """Read the data now, so that what is wrong with them is known before anything runs."""
+def look_into_files(scenario: Scenario, axes: Sequence[Axis]) -> None:
+    """Read recorded data and draws now: what is wrong with them is known before anything runs."""
     market = [axis for axis in axes if axis.kind == "market"]
     for values in itertools.product(*(axis.values for axis in market)):
         any_market(scenario, {axis.key: value for axis, value in zip(market, values, strict=True)})

@@ -415,3 +415,4 @@ class Shape(NamedTuple):
     tiers: int = 1
     rules: str = "pair"  # a name in `rules.py`
     market: str = "regimes"  # a name of market rules there
+    drawn: int = 0  # 1 if the market's numbers differ by path: `draws.py`

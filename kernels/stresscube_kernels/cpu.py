@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from .compiled import Kernels, numba_kernels
 from .contract import MarketState, Policy, Shape, Tick
+from .draws import draw_of, groups
 from .oracle import Outcomes
 from .pack import job_shape, pack_policies, seed_words
-from .pack_market import pack_market, split
+from .pack_market import pack_markets, split
 from .print_numba import LANES
 from .rules import market_rules_of, outcome_fields, rules_of
 from .spec import Job
@@ -77,8 +78,8 @@ class CpuJob:
         self._dtype = np.dtype(simulation.precision)
         low, high = seed_words(simulation.seed)
         self._key = int(low), int(high)
-        leaves = values(pack_market(job.market, simulation, shape))
-        self._numbers = split(leaves, self._dtype)
+        packed = pack_markets(job.market, simulation, shape)
+        self._numbers = [split(values(market), self._dtype) for market in packed]
         self._policies = lanes(pack_policies(job.policies, simulation, shape), self._dtype)
         self._scratch = threading.local()
 
@@ -105,14 +106,14 @@ class CpuJob:
         market = np.full((2, n_paths), np.nan, self._dtype)
         stop = stop or threading.Event()
 
-        def task(at: int) -> None:
-            size = min(LANES, n_paths - at)
+        def task(at: int, size: int) -> None:
             found, returns = self._paths(first_path + at, size, stop, advance)
             outcomes[:, :, at : at + size] = found[:, :n_policies]
             market[:, at : at + size] = returns
 
         with ThreadPoolExecutor(self.threads) as pool:
-            futures = [pool.submit(task, at) for at in range(0, n_paths, LANES)]
+            parts = groups(first_path, n_paths, LANES, len(self._numbers))
+            futures = [pool.submit(task, *part) for part in parts]
             try:
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
                 for future in done:
@@ -129,14 +130,15 @@ class CpuJob:
         states, tape, accounts, outcomes = self._buffers()
         accounts, outcomes = accounts[:1], outcomes[:1]
         kernels, policies, key = self._kernels, self._policies, self._key
-        kernels.market_start(self._numbers, key, path, states)
+        numbers = self._numbers[int(draw_of(path, len(self._numbers)))]
+        kernels.market_start(numbers, key, path, states)
         kernels.policy_open(policies, accounts)
         steps, first = self.job.simulation.steps, accounts[0, 0, ::LANES]
         ticks = np.full((steps, tape.shape[-1]), np.nan, self._dtype)
         seen = np.full((steps + 1, len(first)), np.nan, self._dtype)
         seen[0] = first
         for step in range(steps):
-            kernels.market_run(self._numbers, key, path, step, 1, states, tape)
+            kernels.market_run(numbers, key, path, step, 1, states, tape)
             kernels.policy_run(tape, step, 1, policies, accounts)
             ticks[step] = tape[0, 0]
             seen[step + 1] = first
@@ -150,7 +152,8 @@ class CpuJob:
         states, tape, accounts, outcomes = self._buffers()
         accounts, outcomes = accounts[:size], outcomes[:size]
         kernels, policies, key = self._kernels, self._policies, self._key
-        kernels.market_start(self._numbers, key, first_path, states)
+        numbers = self._numbers[int(draw_of(first_path, len(self._numbers)))]
+        kernels.market_start(numbers, key, first_path, states)
         kernels.policy_open(policies, accounts)
         steps = self.job.simulation.steps
         n = 0
@@ -158,7 +161,7 @@ class CpuJob:
             if stop.is_set():
                 raise Stopped
             n = min(STEPS_AT_ONCE, steps - step)
-            kernels.market_run(self._numbers, key, first_path, step, n, states, tape)
+            kernels.market_run(numbers, key, first_path, step, n, states, tape)
             kernels.policy_run(tape, step, n, policies, accounts)
             if advance is not None:
                 advance(n * size * len(self.job.policies))

@@ -7,7 +7,7 @@ the generated steps. Results stay on the card, where metrics are computed, unles
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from .cuda_gather import Gathering, OnCard, ToHost
 from .cuda_memory import NoRoom, apart, free_bytes, is_full, on_device, release
 from .oracle import Outcomes
 from .pack import job_shape, pack_policies, seed_words
-from .pack_market import pack_market, split
+from .pack_market import pack_markets, split
 from .rules import market_rules_of, outcome_fields
 from .spec import Job
 from .stopping import Stopped
@@ -89,19 +89,34 @@ class CudaJob:
         self.to_host = to_host
         self._dtype = np.dtype(simulation.precision)
         self._key = seed_words(simulation.seed)
-        market = pack_market(job.market, simulation, shape)
-        *_, table = split(values(market), self._dtype)
+        self._drawn = bool(shape.drawn)
+        markets = pack_markets(job.market, simulation, shape)
+        tables = [split(values(market), self._dtype)[2] for market in markets]
         fields = np.array(values(pack_policies(job.policies, simulation, shape)))
         missing = -len(job.policies) % self.kernels.group
         padded = np.pad(fields, ((0, 0), (0, missing)), mode="edge")
         with apart():
-            self._table = xp.asarray(table)
+            self._table = xp.asarray(np.concatenate(tables))
             self._policies = xp.asarray(np.ascontiguousarray(padded, self._dtype))
-        address = int(self._table.data.ptr)
-        self._market = by_value(leaves(market), simulation.precision, address)
+            ends = np.cumsum([0, *(table.nbytes for table in tables)])
+            self._market = self._records(markets, int(self._table.data.ptr) + ends[:-1])
         self._paths_at_once = paths_at_once
         self._fields = len(outcome_fields(shape))
         self._state_fields = len(names(market_rules_of(shape).state))
+
+    def _records(self, markets: Sequence[Any], tables: Iterable[int]) -> tuple[Any, ...]:
+        """What the market kernel takes first: a record by value, or where many are and how many.
+
+        tables: the address of each market's.
+        """
+        each = [
+            by_value(leaves(market), self._dtype.name, int(table))
+            for market, table in zip(markets, tables, strict=True)
+        ]
+        if not self._drawn:
+            return tuple(each)
+        raw = np.concatenate(each).view(np.uint32)
+        return cupy().asarray(raw), np.uint32(len(each))
 
     def run(
         self,
@@ -253,7 +268,7 @@ class CudaJob:
             (_tiles(size, MARKET_THREADS),),
             (MARKET_THREADS,),
             (
-                self._market,
+                *self._market,
                 *self._key,
                 np.uint32(first_path),
                 np.int32(self.job.simulation.steps),

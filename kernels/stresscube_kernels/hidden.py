@@ -5,12 +5,12 @@ The same functions uncompiled are in `recursions`; a test holds these to those.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,12 @@ from . import cache, recursions
 
 Array = NDArray[np.float64]
 FLAGS = '{"nnan", "nsz", "reassoc", "contract"}'
-NAMES = ("densities", "lift", "forward", "backward", "slopes")
+NAMES = (
+    "distances", "lift", "lower", "polynomial", "student_sums", "normal_sums", "by_left",
+    "by_right", "met", "crossed", "forward", "backward", "onward", "homeward",
+)  # fmt: skip
+CHUNK = 256
+"""Bars that are worked on at once where nothing depends on order, so that they stay in a cache."""
 
 
 @lru_cache(maxsize=1)
@@ -38,10 +43,22 @@ def compiled() -> Any:
         return cache.load_module(path, f"stresscube_{name}")
 
 
+class Normals(NamedTuple):
+    """A normal part of the density of states first, first + 1, ... rows: [NORMAL, states]."""
+
+    first: int
+    rows: Array
+
+    def of(self, table: Array) -> Array:
+        """The columns of a table [bars, states] that are of these states."""
+        return table[:, self.first : self.first + self.rows.shape[1]]
+
+
 class Workspace:
     """Arrays for bars and states, so that an optimiser's many calls allocate once.
 
-    states: of the left and of the right chain. threads: for what is done bar by bar.
+    states: of the left and of the right chain. threads: at once, of which two are used for what
+    depends on the bars' order.
     """
 
     def __init__(
@@ -51,43 +68,147 @@ class Workspace:
         self.emission = np.full((bars, count), np.nan)
         self.law = np.full((bars, count), np.nan)
         self._greatest = np.full(bars, np.nan)
-        self._rooms = np.full((2, count), np.nan)
+        self._middle = bars // 2
+        self._states = states
+        self._rooms = np.full((2, 4, *states), np.nan)
         self._functions = functions or compiled()
-        edges = np.linspace(0, bars, threads + 1).astype(int)
+        self._threads = threads
+        edges = [*range(0, bars, CHUNK), bars]
         self._parts = [slice(low, high) for low, high in pairwise(edges)]
 
     def likelihood(self, left: Array, right: Array, start: Array) -> float:
-        """Log-likelihood of `emission`, log densities, which are used up; `law` is filtered."""
-        functions = self._functions
-        self._each(lambda part: functions.lift(self.emission[part], self._greatest[part]))
-        total = functions.forward(self.emission, left, right, start, self.law, *self._rooms)
-        return float(total + self._greatest.sum())
+        """Log-likelihood of `emission`. start: law of the first bar's state.
+
+        Of a bar in the first half, `law` is given the bars so far.
+        """
+        ahead, later = self._rooms[:, 3]
+        ahead[:] = start.reshape(self._states)
+        later[:] = 1.0
+        first, second = self._halves()
+        transposed = np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)
+
+        def forward() -> float:
+            emission, law = first
+            return self._functions.forward(emission, left, right, ahead, law, self._rooms[0, 0])
+
+        def backward() -> float:
+            emission, law = second
+            return self._functions.backward(emission, *transposed, later, law, self._rooms[1, 0])
+
+        both = sum(self._together(forward, backward))
+        common = float((ahead * second[1][0]).sum())
+        return float(both + np.log(common) + self._greatest.sum())
 
     def smooth(self, left: Array, right: Array) -> tuple[Array, Array]:
         """After `likelihood`: `law` becomes that given all bars; expected moves [from, to]."""
-        moved = np.zeros_like(left), np.zeros_like(right)
-        transposed = np.ascontiguousarray(right.T)
-        self._functions.backward(self.emission, left, transposed, self.law, *moved, *self._rooms)
-        return moved[0] * left, moved[1] * right
+        first, second = self._halves()
+        later = self._rooms[1, 3]
+        here = first[1][-1].copy()
+        moved = [(np.zeros_like(left), np.zeros_like(right)) for _ in range(2)]
+        transposed = np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)
 
-    def student(self, returns: Array, spread: Array) -> None:
-        """Fill `emission` with log densities of bivariate Student-t returns."""
-        densities = self._functions.densities
-        self._each(lambda part: densities(returns[part], spread, self.emission[part]))
+        def onward() -> None:
+            self._functions.onward(
+                second[0], left, right, here, second[1], *moved[0], self._rooms[0]
+            )
 
-    def student_slopes(self, returns: Array, spread: Array) -> Array:
-        """After `smooth`: the gradient by the states' parameters [states, PARAMETERS]."""
+        def homeward() -> None:
+            self._functions.homeward(
+                first[0], left, *transposed, later, first[1], *moved[1], self._rooms[1]
+            )
 
-        def slopes(part: slice) -> Array:
-            gradient = np.zeros((len(spread), recursions.PARAMETERS))
-            self._functions.slopes(returns[part], spread, self.law[part], gradient)
-            return gradient
+        self._together(onward, homeward)
+        return (moved[0][0] + moved[1][0]) * left, (moved[0][1] + moved[1][1]) * right
 
-        return np.sum(self._each(slopes), axis=0)
+    def densities(self, logs: Array) -> None:
+        """Fill `emission` from log densities [bars, states]."""
+        np.max(logs, axis=1, out=self._greatest)
+        np.exp(logs - self._greatest[:, None], out=self.emission)
+
+    def student(self, returns: Array, student: Array, normals: Sequence[Normals] = ()) -> None:
+        """Fill `emission` with densities of Student-t returns, and of normals besides."""
+
+        def fill(part: slice) -> None:
+            out, greatest = self.emission[part], self._greatest[part]
+            self._functions.distances(returns[part], student, out)
+            np.log(out, out=out)
+            self._functions.lift(student, out, greatest)
+            np.exp(out, out=out)
+            for normal in normals:
+                normal.of(out)[:] += self._normal(returns[part], normal, greatest)
+
+        self._each(fill)
+
+    def sums(
+        self, returns: Array, student: Array, normals: Sequence[Normals] = ()
+    ) -> tuple[Array, list[Array]]:
+        """After `smooth`: by each row of the densities, what the law says of its slope.
+
+        Of the Student-t [STUDENT, states], and of every normal [NORMAL, states].
+        """
+
+        def add(part: slice) -> tuple[Array, list[Array]]:
+            bars, weight = returns[part], self.law[part]
+            own = np.zeros_like(student), [np.zeros_like(normal.rows) for normal in normals]
+            apart, logs = np.empty_like(weight), np.empty_like(weight)
+            self._functions.distances(bars, student, apart)
+            np.log(apart, out=logs)
+            if normals:
+                weight = self._shared(part, logs, student, bars, normals, own[1])
+            self._functions.student_sums(bars, apart, logs, weight, own[0])
+            return own
+
+        found = self._each(add)
+        by_student = np.sum([one[0] for one in found], axis=0)
+        by_normal = [np.sum([one[1][k] for one in found], axis=0) for k in range(len(normals))]
+        return by_student, by_normal
+
+    def expected(self) -> float:
+        """The log of the densities, averaged over the law as it is."""
+        logs = np.log(np.maximum(self.emission, 1e-300)) + self._greatest[:, None]
+        return float((self.law * logs).sum())
+
+    def _shared(
+        self, part: slice, logs: Array, student: Array, bars: Array, normals: Sequence[Normals],
+        sums: list[Array],
+    ) -> Array:  # fmt: skip
+        """The law's share of the Student-t; those of the normals go into sums."""
+        greatest, law = self._greatest[part], self.law[part]
+        own = logs.copy()
+        self._functions.lower(student, greatest, own)
+        np.exp(own, out=own)
+        parts = [self._normal(bars, normal, greatest) for normal in normals]
+        total = own.copy()
+        for normal, one in zip(normals, parts, strict=True):
+            normal.of(total)[:] += one
+        ratio = law / total
+        for normal, one, into in zip(normals, parts, sums, strict=True):
+            one *= normal.of(ratio)
+            self._functions.normal_sums(bars, one, into)
+        return own * ratio
+
+    def _normal(self, returns: Array, normal: Normals, greatest: Array) -> Array:
+        made = np.empty((len(returns), normal.rows.shape[1]))
+        self._functions.polynomial(returns, normal.rows, greatest, made)
+        return np.exp(made, out=made)
+
+    def _halves(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Emission and law [bars, m, n] of the first and of the second half."""
+        shape = (len(self.law), *self._states)
+        emission, law = self.emission.reshape(shape), self.law.reshape(shape)
+        cut = self._middle
+        return (emission[:cut], law[:cut]), (emission[cut:], law[cut:])
+
+    def _together(self, *works: Callable[[], Any]) -> list[Any]:
+        """Both works, beside each other where there are threads."""
+        if self._threads == 1:
+            return [work() for work in works]
+        with ThreadPoolExecutor(len(works)) as pool:
+            return [one.result() for one in [pool.submit(work) for work in works]]
 
     def _each(self, work: Callable[[slice], Any]) -> list[Any]:
-        """The work on all bars, a part a thread."""
-        if len(self._parts) == 1:
-            return [work(self._parts[0])]
-        with ThreadPoolExecutor(len(self._parts)) as pool:
+        """The work on every chunk of the bars, in their order."""
+        if self._threads == 1:
+            return [work(part) for part in self._parts]
+        with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(work, self._parts))

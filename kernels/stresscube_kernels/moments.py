@@ -19,6 +19,7 @@ from .spec import (
     PolicySpec,
     RegimeSpec,
     ReplaySpec,
+    believed,
 )
 
 STILL = MispricingSpec(1.0, 0.0)
@@ -73,6 +74,7 @@ def recorded_covariance(history: HistorySpec) -> tuple[float, float, float]:
 
 def covariance(market: AnyMarket) -> tuple[float, float, float]:
     """(var_a, cov, var_b) a year of the stationary diffusion, or of the whole recorded history."""
+    market = believed(market)
     if isinstance(market, ReplaySpec):
         return recorded_covariance(market.history)
     total = np.zeros(3)
@@ -211,6 +213,7 @@ def min_variance_ratio(market: AnyMarket) -> float:
 
 def usual_moments(market: AnyMarket) -> tuple[tuple[float, float], float]:
     """Volatilities and correlation in the most frequent states, or of the whole history."""
+    market = believed(market)
     if isinstance(market, ReplaySpec):
         var_a, cov, var_b = covariance(market)
         spread = math.sqrt(var_a * var_b)

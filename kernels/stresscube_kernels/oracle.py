@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract import Draw, MarketState, Policy, Shape, Tick
+from .draws import draw_of
 from .ops import NumpyOps
 from .pack import job_shape, pack_policies, seed_words
-from .pack_market import pack_market
+from .pack_market import pack_markets
 from .rules import market_rules_of, outcome_fields, rules_of
 from .spec import Job, SimulationSpec
-from .tree import rebuild, values
+from .tree import combine, rebuild, values
 
 
 class Outcomes(NamedTuple):
@@ -44,12 +45,29 @@ def simulate(
 ) -> tuple[NDArray[Any], MarketState]:
     """Tapes of shape [n_paths, steps, len(Tick._fields)], and the market's last state."""
     shape = shape or job_shape(job)
-    market = _cast_market(pack_market(job.market, job.simulation, shape), dtype)
-    ops, rules = NumpyOps(dtype), market_rules_of(shape)
+    path = np.arange(first_path, first_path + n_paths, dtype=np.uint64).astype(np.uint32)
+    markets = pack_markets(job.market, job.simulation, shape)
+    own = draw_of(path, len(markets))
     tape = np.full((n_paths, job.simulation.steps, len(Tick._fields)), np.nan, dtype)
-    state = rules.start(ops, shape.features, market, _draw(job.simulation, first_path, n_paths, 0))
-    for step in range(job.simulation.steps):
-        draw = _draw(job.simulation, first_path, n_paths, step)
+    states: list[Any] = []
+    for draw in np.unique(own):
+        market = _cast_market(markets[draw], dtype)
+        mine = path[own == draw]
+        tape[own == draw], state = _simulate(market, job.simulation, mine, shape, dtype)
+        states.append(rebuild(state, (np.broadcast_to(v, len(mine)) for v in values(state))))
+    place = np.argsort(np.argsort(own, kind="stable"))  # of each path among those of all draws
+    return tape, combine(lambda *parts: np.concatenate(parts)[place], *states)
+
+
+def _simulate(
+    market: Any, simulation: SimulationSpec, path: NDArray[np.uint32], shape: Shape, dtype: Any
+) -> tuple[NDArray[Any], Any]:
+    """The same for paths of these numbers on one packed market."""
+    ops, rules = NumpyOps(dtype), market_rules_of(shape)
+    tape = np.full((len(path), simulation.steps, len(Tick._fields)), np.nan, dtype)
+    state = rules.start(ops, shape.features, market, _draw(simulation, path, 0))
+    for step in range(simulation.steps):
+        draw = _draw(simulation, path, step)
         state, tick = rules.step(ops, shape.features, market, state, draw)
         for field, value in enumerate(tick):
             tape[:, step, field] = value
@@ -82,13 +100,13 @@ def cast_policies(policies: Any, dtype: Any) -> Any:
     return rebuild(policies, iter(p.astype(dtype)[:, None] for p in values(policies)))
 
 
-def _draw(simulation: SimulationSpec, first_path: int, n_paths: int, step: int) -> Draw:
+def _draw(simulation: SimulationSpec, path: NDArray[np.uint32], step: int) -> Draw:
     key_0, key_1 = seed_words(simulation.seed)
     return Draw(
-        path=np.arange(first_path, first_path + n_paths, dtype=np.uint64).astype(np.uint32),
-        step=np.full(n_paths, step, np.uint32),
-        key_0=np.full(n_paths, key_0, np.uint32),
-        key_1=np.full(n_paths, key_1, np.uint32),
+        path=path,
+        step=np.full(len(path), step, np.uint32),
+        key_0=np.full(len(path), key_0, np.uint32),
+        key_1=np.full(len(path), key_1, np.uint32),
     )
 
 

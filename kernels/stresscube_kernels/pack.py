@@ -16,6 +16,7 @@ from .rules import RECORDED, REGIMES, rules_of
 from .spec import (
     NEVER,
     AnyMarket,
+    DrawnSpec,
     Job,
     MarketSpec,
     MispricingSpec,
@@ -217,6 +218,8 @@ def market_shape(market: AnyMarket) -> contract.Shape:
     """
     if isinstance(market, ReplaySpec):
         return _replay_shape(market)
+    if isinstance(market, DrawnSpec):
+        return united(map(market_shape, (market.centre, *market.draws)))._replace(drawn=1)
     built_in = market.rules == REGIMES
     regimes = market.regimes
     spikes = any(c.spike_intensity > 0.0 for r in regimes for c in r.mispricing)

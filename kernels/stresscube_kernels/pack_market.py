@@ -17,6 +17,7 @@ from .rules import completed, market_rules_of
 from .spec import (
     AnyMarket,
     ChainSpec,
+    DrawnSpec,
     JumpSpec,
     LegJumpSpec,
     MarketSpec,
@@ -26,6 +27,7 @@ from .spec import (
     ReplaySpec,
     ShockSpec,
     SimulationSpec,
+    believed,
 )
 
 EIGHT_HOURS = 8.0 / (365 * 24)
@@ -36,8 +38,10 @@ NO_LEG_JUMPS = (LegJumpSpec(0.0, 0.0, 0.0),) * 2
 def pack_market(market: AnyMarket, simulation: SimulationSpec, shape: contract.Shape) -> Any:
     """A market point per step; leaves are float64 and uint32 scalars, and one table.
 
-    Raises KeyError for a parameter that the market's rules take and the market does not give.
+    Of one whose numbers are not known, its centre. Raises KeyError for a parameter that the
+    market's rules take and the market does not give.
     """
+    market = believed(market)
     if isinstance(market, ReplaySpec):
         return pack_replay(market, simulation)
     step = simulation.step
@@ -66,6 +70,18 @@ def pack_market(market: AnyMarket, simulation: SimulationSpec, shape: contract.S
     )
     further = {p.name: np.float64(p.number(step)) for p in market.parameters}
     return completed(market_rules_of(shape), packed, further)
+
+
+def pack_markets(market: AnyMarket, simulation: SimulationSpec, shape: contract.Shape) -> list[Any]:
+    """The packed markets that paths have in turn; one, unless the market's numbers are drawn.
+
+    What signals are scaled by is the centre's: it is what a trader takes for the long run.
+    """
+    if not isinstance(market, DrawnSpec):
+        return [pack_market(market, simulation, shape)]
+    known = pack_market(market, simulation, shape).signals
+    drawn = (pack_market(draw, simulation, shape) for draw in market.draws)
+    return [packed._replace(signals=known) for packed in drawn]
 
 
 def split(leaves: list[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[np.uint32], NDArray[Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from . import contract
+from .draws import PATHS_A_DRAW
 from .lines import Constant, Helper, Input, Line, Operand, Program, item, printed
 from .programs import Programs, market_places
 
@@ -67,6 +68,7 @@ def cuda_source(
 ) -> str:
     """One self-contained translation unit for nvcc or NVRTC."""
     sizes = {"THREADS": threads, "POLICIES_PER_THREAD": policies_per_thread}
+    sizes["PATHS_A_DRAW"] = PATHS_A_DRAW if programs.shape.drawn else 0
     return _unit(programs, precision, "device.cu", sizes)
 
 

@@ -1,11 +1,15 @@
 """What a hidden Markov chain's likelihood is made of: plain loops, compiled from this very text.
 
-State s of T bars: two returns, Student-t of unit variance scaled by the state's deviations. The
-recursions are those of Baum, and of Hamilton (1989), scaled bar by bar; the gradient is Fisher's:
-that of log f given all bars, averaged over the states that the bars leave possible. A row of
-`emission` is over its greatest, so that a bar beyond every state underflows in none. A state is one
-of two independent chains together: m + n multiplications for each of m n states, where a chain of
-m n states would take m n.
+The recursions are those of Baum, and of Hamilton (1989), scaled bar by bar, from both ends at
+once: forward over the first half of the bars beside backward over the second, then each through
+the other's half. The gradient is Fisher's: that of log f given all bars, averaged over the states
+that the bars leave possible. A state is one of two independent chains together: m + n
+multiplications for each of m n states, where a chain of m n states would take m n. State i * n + c
+is i of the left and c of the right chain; left: transitions [m, m], right: [n, n].
+
+Log densities of a state are a constant less a power of log(1 + q(a, b)) for Student-t returns a and
+b, and a polynomial of a and b for normal ones, of which a state may have several. The logarithms
+and exponentials between the loops are numpy's.
 
 This file stands alone, so that it can be compiled apart: see `hidden.py`.
 """
@@ -21,145 +25,236 @@ if TYPE_CHECKING:
 
     Array = NDArray[float64]
 
-PARAMETERS = 4
-"""By which a state's density is told apart: log deviations of a and b, atanh rho, log(nu - 2)."""
+STUDENT = 5
+"""Rows of a Student-t: q's coefficients of a^2, ab and b^2, the power, the constant."""
+NORMAL = 6
+"""Rows of a normal: coefficients of 1, a, b, a^2, ab and b^2."""
 
 
-def densities(returns: Array, spread: Array, emission: Array) -> None:
-    """Fill emission [bars, states] with log densities.
+def distances(returns: Array, student: Array, out: Array) -> None:
+    """Fill out [bars, states] with 1 + q(a, b). returns: [bars, 2]; student: [STUDENT, states]."""
+    for t in range(returns.shape[0]):
+        a, b = returns[t, 0], returns[t, 1]
+        for s in range(out.shape[1]):
+            out[t, s] = 1.0 + a * a * student[0, s] + a * b * student[1, s] + b * b * student[2, s]
 
-    returns: [bars, 2]. spread: [states, 6]: 1/sd_a, 1/sd_b, rho, 1/(1 - rho^2), nu, constant.
+
+def lift(student: Array, out: Array, greatest: Array) -> None:
+    """Logs of distances become log densities over their bar's greatest, which is kept [bars]."""
+    for t in range(out.shape[0]):
+        most = -math.inf
+        for s in range(out.shape[1]):
+            out[t, s] = student[4, s] - student[3, s] * out[t, s]
+            most = max(most, out[t, s])
+        greatest[t] = most
+        for s in range(out.shape[1]):
+            out[t, s] -= most
+
+
+def lower(student: Array, greatest: Array, out: Array) -> None:
+    """Logs of distances become log densities less the greatest that were kept."""
+    for t in range(out.shape[0]):
+        for s in range(out.shape[1]):
+            out[t, s] = student[4, s] - student[3, s] * out[t, s] - greatest[t]
+
+
+def polynomial(returns: Array, normal: Array, greatest: Array, out: Array) -> None:
+    """Fill out [bars, states] with a normal's log densities less `greatest`: [NORMAL, states].
+
+    At most 600, as a bar that no Student-t can make may be ever so likely a jump.
     """
     for t in range(returns.shape[0]):
-        for s in range(spread.shape[0]):
-            a = returns[t, 0] * spread[s, 0]
-            b = returns[t, 1] * spread[s, 1]
-            distance = (a * a - 2.0 * spread[s, 2] * a * b + b * b) * spread[s, 3]
-            nu = spread[s, 4]
-            emission[t, s] = spread[s, 5] - 0.5 * (nu + 2.0) * math.log(1.0 + distance / (nu - 2.0))
+        a, b = returns[t, 0], returns[t, 1]
+        for s in range(out.shape[1]):
+            linear = normal[0, s] + normal[1, s] * a + normal[2, s] * b
+            square = normal[3, s] * a * a + normal[4, s] * a * b + normal[5, s] * b * b
+            out[t, s] = min(linear + square - greatest[t], 600.0)
 
 
-def lift(emission: Array, greatest: Array) -> None:
-    """Log densities [bars, states] become densities over their bar's greatest, whose log is kept.
+def student_sums(returns: Array, apart: Array, logs: Array, weight: Array, sums: Array) -> None:
+    """Add sums over bars of what log f's slopes are made of, into sums [STUDENT, states].
 
-    greatest: [bars].
+    They are by the rows of a Student-t, in their order. apart, logs: 1 + q and its log. weight:
+    [bars, states].
     """
-    bars, states = emission.shape
-    for t in range(bars):
-        most = emission[t, 0]
-        for s in range(1, states):
-            most = max(most, emission[t, s])
-        greatest[t] = most
-        for s in range(states):
-            emission[t, s] = math.exp(emission[t, s] - most)
+    for t in range(returns.shape[0]):
+        a, b = returns[t, 0], returns[t, 1]
+        for s in range(apart.shape[1]):
+            share = weight[t, s] / apart[t, s]
+            sums[0, s] += share * a * a
+            sums[1, s] += share * a * b
+            sums[2, s] += share * b * b
+            sums[3, s] += weight[t, s] * logs[t, s]
+            sums[4, s] += weight[t, s]
+
+
+def normal_sums(returns: Array, weight: Array, sums: Array) -> None:
+    """Add sums over bars of weight [bars, states] times a normal's rows, into [NORMAL, states]."""
+    for t in range(returns.shape[0]):
+        a, b = returns[t, 0], returns[t, 1]
+        for s in range(weight.shape[1]):
+            sums[0, s] += weight[t, s]
+            sums[1, s] += weight[t, s] * a
+            sums[2, s] += weight[t, s] * b
+            sums[3, s] += weight[t, s] * a * a
+            sums[4, s] += weight[t, s] * a * b
+            sums[5, s] += weight[t, s] * b * b
+
+
+def by_left(matrix: Array, law: Array, out: Array) -> None:
+    """out[j, c] = sum over i of matrix[i, j] law[i, c]; law, out: [m, n]."""
+    m, n = law.shape
+    for j in range(m):
+        for c in range(n):
+            out[j, c] = matrix[0, j] * law[0, c]
+        for i in range(1, m):
+            for c in range(n):
+                out[j, c] += matrix[i, j] * law[i, c]
+
+
+def by_right(matrix: Array, law: Array, out: Array) -> None:
+    """out[i, d] = sum over c of law[i, c] matrix[c, d]; law, out: [m, n]."""
+    m, n = law.shape
+    for i in range(m):
+        for d in range(n):
+            out[i, d] = law[i, 0] * matrix[0, d]
+        for c in range(1, n):
+            weight = law[i, c]
+            for d in range(n):
+                out[i, d] += weight * matrix[c, d]
+
+
+def met(first: Array, second: Array, share: float, moved: Array) -> None:
+    """Add share times first second' to moved [m, m]; first, second: [m, n]."""
+    m, n = first.shape
+    for i in range(m):
+        for j in range(m):
+            total = 0.0
+            for c in range(n):
+                total += first[i, c] * second[j, c]
+            moved[i, j] += share * total
+
+
+def crossed(first: Array, second: Array, share: float, moved: Array) -> None:
+    """Add share times first' second to moved [n, n]; first, second: [m, n]."""
+    m, n = first.shape
+    for j in range(m):
+        for c in range(n):
+            weight = share * first[j, c]
+            for d in range(n):
+                moved[c, d] += weight * second[j, d]
 
 
 def forward(
-    emission: Array, left: Array, right: Array, start: Array, filtered: Array, ahead: Array,
-    room: Array,
-) -> float:  # fmt: skip
-    """Log-likelihood of densities [bars, states], which become densities over the bar's mean.
+    emission: Array, left: Array, right: Array, ahead: Array, law: Array, room: Array
+) -> float:
+    """Log-likelihood of densities [bars, m, n]; fills law, that of a state given the bars so far.
 
-    left: transitions [m, m]; right: [n, n], independent; state i * n + c is i of the left and c of
-    the right. start: law at the first bar. Fills filtered [bars, states]. ahead, room: [states].
+    ahead [m, n]: law at the first bar; becomes that at the bar after the last. room: [m, n].
     """
-    bars, states = emission.shape
-    m, n = left.shape[0], right.shape[0]
+    bars, m, n = emission.shape
     total = 0.0
-    for s in range(states):
-        ahead[s] = start[s]
     for t in range(bars):
         likelihood = 0.0
-        for s in range(states):
-            filtered[t, s] = emission[t, s] * ahead[s]
-            likelihood += filtered[t, s]
-        for s in range(states):
-            filtered[t, s] /= likelihood
-            emission[t, s] /= likelihood
-            ahead[s] = 0.0
-            room[s] = 0.0
-        total += math.log(likelihood)
         for i in range(m):
-            for j in range(m):
-                weight = left[i, j]
-                for c in range(n):
-                    room[j * n + c] += weight * filtered[t, i * n + c]
-        for j in range(m):
             for c in range(n):
-                weight = room[j * n + c]
-                for d in range(n):
-                    ahead[j * n + d] += weight * right[c, d]
+                law[t, i, c] = emission[t, i, c] * ahead[i, c]
+                likelihood += law[t, i, c]
+        share = 1.0 / likelihood
+        for i in range(m):
+            for c in range(n):
+                law[t, i, c] *= share
+        total += math.log(likelihood)
+        by_left(left, law[t], room)
+        by_right(right, room, ahead)
     return total
 
 
 def backward(
-    emission: Array, left: Array, right: Array, filtered: Array, moved_left: Array,
-    moved_right: Array, later: Array, room: Array,
-) -> None:  # fmt: skip
-    """Turn `filtered` into the law of the state given all bars, and add up moves.
+    emission: Array, left: Array, right: Array, later: Array, law: Array, room: Array
+) -> float:
+    """Log of the scale of what the bars say of the state before them; fills law [bars, m, n].
 
-    emission: as `forward` leaves it; it is used up. right: transposed. moved_left [m, m] and
-    moved_right [n, n] become, times the transitions, the expected numbers of moves. later, room:
-    [states].
+    left, right: transposed. law: the likelihood of a bar's state by that bar and all after it,
+    over its sum. later [m, n]: that of the bars after the last, becomes that of all bars by the
+    state before the first.
     """
-    bars, states = emission.shape
-    m, n = left.shape[0], right.shape[0]
+    bars, m, n = emission.shape
+    total = 0.0
     for t in range(bars - 1, -1, -1):
-        for s in range(states):
-            later[s] = 1.0 if t == bars - 1 else 0.0
-        if t < bars - 1:
-            for s in range(states):
-                room[s] = 0.0
-            for j in range(m):
-                for d in range(n):
-                    weight = emission[t + 1, j * n + d]
-                    for c in range(n):
-                        room[j * n + c] += weight * right[d, c]
-            for i in range(m):
-                for j in range(m):
-                    weight = left[i, j]
-                    met = 0.0
-                    for c in range(n):
-                        later[i * n + c] += weight * room[j * n + c]
-                        met += filtered[t, i * n + c] * room[j * n + c]
-                    moved_left[i, j] += met
-            for s in range(states):
-                room[s] = 0.0
-            for i in range(m):
-                for j in range(m):
-                    weight = left[i, j]
-                    for c in range(n):
-                        room[j * n + c] += weight * filtered[t, i * n + c]
-            for j in range(m):
-                for c in range(n):
-                    weight = room[j * n + c]
-                    for d in range(n):
-                        moved_right[c, d] += weight * emission[t + 1, j * n + d]
-        for s in range(states):
-            emission[t, s] *= later[s]
-            filtered[t, s] *= later[s]
+        likelihood = 0.0
+        for i in range(m):
+            for c in range(n):
+                law[t, i, c] = emission[t, i, c] * later[i, c]
+                likelihood += law[t, i, c]
+        share = 1.0 / likelihood
+        for i in range(m):
+            for c in range(n):
+                law[t, i, c] *= share
+        total += math.log(likelihood)
+        by_left(left, law[t], room)
+        by_right(right, room, later)
+    return total
 
 
-def slopes(returns: Array, spread: Array, law: Array, gradient: Array) -> None:
-    """Add sums over bars of law times the slope of log f, into gradient [states, PARAMETERS].
+def onward(
+    emission: Array, left: Array, right: Array, here: Array, law: Array, moved_left: Array,
+    moved_right: Array, rooms: Array,
+) -> None:  # fmt: skip
+    """Turn law, as `backward` leaves it, into that given all bars; add up moves.
 
-    The slope by log(nu - 2) lacks what the constant gives: it is added outside, once a state.
-    law: [bars, states].
+    here [m, n]: law of the state before the first of these bars, given the bars until then; it is
+    used up. moved_left [m, m], moved_right [n, n]: times the transitions they are the expected
+    numbers of moves. rooms: [2, m, n].
     """
-    for t in range(returns.shape[0]):
-        for s in range(spread.shape[0]):
-            weight = law[t, s]
-            if weight < 1e-12:
-                continue
-            rho, inverse, nu = spread[s, 2], spread[s, 3], spread[s, 4]
-            a = returns[t, 0] * spread[s, 0]
-            b = returns[t, 1] * spread[s, 1]
-            form = a * a - 2.0 * rho * a * b + b * b
-            distance = form * inverse
-            pull = (nu + 2.0) / (nu - 2.0 + distance)
-            gradient[s, 0] += weight * (pull * inverse * a * (a - rho * b) - 1.0)
-            gradient[s, 1] += weight * (pull * inverse * b * (b - rho * a) - 1.0)
-            gradient[s, 2] += weight * (rho + pull * (a * b - rho * distance))
-            gradient[s, 3] += weight * (
-                0.5 * pull * distance - 0.5 * (nu - 2.0) * math.log(1.0 + distance / (nu - 2.0))
-            )
+    bars, m, n = emission.shape
+    room, ahead = rooms[0], rooms[1]
+    for t in range(bars):
+        by_right(right, here, room)
+        by_left(left, room, ahead)
+        common, likelihood = 0.0, 0.0
+        for i in range(m):
+            for c in range(n):
+                common += ahead[i, c] * law[t, i, c]
+                likelihood += ahead[i, c] * emission[t, i, c]
+        met(room, law[t], 1.0 / common, moved_left)
+        by_left(left, here, room)
+        crossed(room, law[t], 1.0 / common, moved_right)
+        for i in range(m):
+            for c in range(n):
+                law[t, i, c] *= ahead[i, c] / common
+                here[i, c] = ahead[i, c] * emission[t, i, c] / likelihood
+
+
+def homeward(
+    emission: Array, left: Array, turned: Array, right: Array, later: Array, law: Array,
+    moved_left: Array, moved_right: Array, rooms: Array,
+) -> None:  # fmt: skip
+    """Turn law, as `forward` leaves it, into that given all bars; add up moves as `onward` does.
+
+    turned: left, transposed, as right is. later [m, n]: the likelihood of the bars after the last
+    by its state; it is used up. rooms: [3, m, n].
+    """
+    bars, m, n = emission.shape
+    room, there, moved = rooms[0], rooms[1], rooms[2]
+    for t in range(bars - 1, -1, -1):
+        if t < bars - 1:
+            by_right(right, there, room)
+            by_left(turned, room, later)
+            common = 0.0
+            for i in range(m):
+                for c in range(n):
+                    common += law[t, i, c] * later[i, c]
+            met(law[t], room, 1.0 / common, moved_left)
+            by_left(left, law[t], moved)
+            crossed(moved, there, 1.0 / common, moved_right)
+        common, likelihood = 0.0, 0.0
+        for i in range(m):
+            for c in range(n):
+                there[i, c] = emission[t, i, c] * later[i, c]
+                likelihood += there[i, c]
+                common += law[t, i, c] * later[i, c]
+        for i in range(m):
+            for c in range(n):
+                there[i, c] /= likelihood
+                law[t, i, c] *= later[i, c] / common

@@ -222,7 +222,24 @@ class ReplaySpec:
     spread_half_life: float = NEVER
 
 
-AnyMarket = MarketSpec | ReplaySpec
+@dataclass(frozen=True, slots=True)
+class DrawnSpec:
+    """A market point whose numbers are not known: paths have draws of them in turn (`draws.py`).
+
+    centre: the market that traders believe in; what policies and signals take from a market is
+    its. draws: one market each.
+    """
+
+    centre: MarketSpec
+    draws: tuple[MarketSpec, ...]
+
+
+AnyMarket = MarketSpec | ReplaySpec | DrawnSpec
+
+
+def believed(market: AnyMarket) -> MarketSpec | ReplaySpec:
+    """The market that traders take theirs for: of one whose numbers are not known, its centre."""
+    return market.centre if isinstance(market, DrawnSpec) else market
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from . import replay
 from .compiled import Kernels, numba_kernels
 from .contract import Tick
+from .draws import draw_of, groups
 from .ops import NumpyOps
 from .oracle import simulate
 from .pack import market_shape, seed_words
-from .pack_market import pack_market, split
+from .pack_market import pack_markets, split
 from .pack_replay import pack_replay, warm_bars
 from .print_numba import LANES
 from .rules import market_rules_of
@@ -51,13 +52,17 @@ def bars(
     shape = market_shape(market)
     kernels = kernels or numba_kernels(shape, simulation.precision)
     dtype = np.dtype(simulation.precision)
-    numbers = split(values(pack_market(market, simulation, shape)), dtype)
+    markets = pack_markets(market, simulation, shape)
+    drawn = [split(values(packed), dtype) for packed in markets]
     low, high = map(int, seed_words(simulation.seed))
     state_fields = len(names(market_rules_of(shape).state))
     steps = simulation.steps // every * every
     at_once = max(1, STEPS_AT_ONCE // every) * every
 
-    def group(first: int) -> Bars:
+    def group(part: tuple[int, int]) -> Bars:
+        at, size = part
+        first = first_path + at
+        numbers = drawn[int(draw_of(first, len(drawn)))]
         states = np.full(state_fields * LANES, np.nan, dtype)
         tape = np.full((LANES, at_once, len(Tick._fields)), np.nan, dtype)
         kernels.market_start(numbers, (low, high), first, states)
@@ -71,11 +76,12 @@ def bars(
             returns.append(moves.reshape(LANES, n // every, every, 2).sum(axis=2))
             due = unpack(tick.state[0]).due == 1  # the clock's, so of every path
             paid.append(np.stack([tick.funding_a, tick.funding_b], axis=-1)[:, due])
-        return Bars(np.concatenate(returns, axis=1), np.concatenate(paid, axis=1))
+        return Bars(np.concatenate(returns, axis=1)[:size], np.concatenate(paid, axis=1)[:size])
 
     with ThreadPoolExecutor(threads) as pool:
-        made = list(pool.map(group, range(first_path, first_path + n_paths, LANES)))
-    joined = (np.concatenate([part[k] for part in made])[:n_paths] for k in (0, 1))
+        parts = groups(first_path, n_paths, LANES, len(drawn))
+        made = list(pool.map(group, parts))
+    joined = (np.concatenate([part[k] for part in made]) for k in (0, 1))
     return Bars(*joined)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import jax
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .contract import Shape, Tick
 from .oracle import Outcomes
 from .pack import job_shape, pack_policies, seed_words
-from .pack_market import pack_market, split
+from .pack_market import pack_markets, split
 from .rules import market_rules_of, outcome_fields, rules_of
 from .spec import Job
 from .stopping import Stopped
@@ -65,6 +65,14 @@ def padded(policies: int) -> int:
     return -(-policies // LANES) * LANES
 
 
+def side_by_side(markets: Sequence[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
+    """One market as it is; of several, reals and words [fields, markets] and one table of all."""
+    if len(markets) == 1:
+        return markets[0]
+    reals, words, tables = zip(*markets, strict=True)
+    return np.stack(reals, axis=1), np.stack(words, axis=1), np.concatenate(tables)
+
+
 def batch_bytes(
     shape: Shape, policies: int, width: int, devices: tuple[Any, ...] | None = None
 ) -> int:
@@ -94,7 +102,8 @@ class XlaJob:
         self._paths = tile(len(job.policies), devices) * len(devices)
         mesh = Mesh(np.array(devices), (AXIS,))
         self._each = NamedSharding(mesh, PartitionSpec(AXIS))
-        market = split(values(pack_market(job.market, simulation, shape)), self._dtype)
+        packed = pack_markets(job.market, simulation, shape)
+        market = side_by_side([split(values(each), self._dtype) for each in packed])
         fields = np.array(values(pack_policies(job.policies, simulation, shape)))
         missing = padded(fields.shape[1]) - fields.shape[1]
         policies = np.pad(fields, ((0, 0), (0, missing)), mode="edge").astype(self._dtype)

@@ -7,7 +7,7 @@ of the run, words are 32-bit unsigned. 64-bit types must be on where that precis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,8 +28,17 @@ def mulhi(x: Any, y: Any) -> Any:
     return x_high * y_high + (middle >> high) + (carried >> high)
 
 
+class Shifted(NamedTuple):
+    """Tables one after the other, and where each path's begins."""
+
+    tables: Any
+    first: Any
+
+
 def lookup(table: Any, index: Any) -> Any:
     """The entry of a table at an index inside it."""
+    if isinstance(table, Shifted):
+        return lookup(table.tables, table.first + index)
     return table.at[index].get(mode="promise_in_bounds")
 
 

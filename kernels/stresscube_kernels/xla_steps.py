@@ -18,9 +18,10 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from .contract import Shape, Tick
+from .draws import draw_of
 from .lines import without
 from .programs import Programs, programs
-from .xla_ops import Evaluator
+from .xla_ops import Evaluator, Shifted
 
 AXIS = "paths"
 TICK = Tick._fields
@@ -30,6 +31,8 @@ PRICES = ("price_a", "price_b")
 class Numbers(NamedTuple):
     """What every path reads. reals, words, table: as `pack_market.split` makes them.
 
+    Of markets that paths have in turn: reals and words [fields, markets], their tables one after
+    the other.
     policies: [fields, policies]. key: the two words of the seed.
     """
 
@@ -71,7 +74,7 @@ class Stepper:
 
     def start(self, numbers: Numbers, path: Any) -> Carry:
         """Paths and accounts at time 0; path: their numbers (u)."""
-        given = self._market(numbers) | self._draw(numbers, path, jnp.uint32(0))
+        given = self._market(numbers, path) | self._draw(numbers, path, jnp.uint32(0))
         begun = self.evaluate(self.made.market_start, given)
         state = self._columns(begun, "state", self.made.state_fields, path.shape)
         nothing = tuple(jnp.zeros(path.shape, self.real) for _ in TICK)
@@ -80,7 +83,7 @@ class Stepper:
     def move(self, numbers: Numbers, carry: Carry, step: Any) -> Carry:
         """The step after so many (u): the market's, and every policy's."""
         path, state, _, account = carry
-        given = self._market(numbers) | self._draw(numbers, path, step)
+        given = self._market(numbers, path) | self._draw(numbers, path, step)
         given |= _named("state", self.made.state_fields, state)
         found = self.evaluate(self.made.market_step, given)
         tick = self._columns(found, "tick", TICK, path.shape)
@@ -129,8 +132,14 @@ class Stepper:
     def _policies(self, numbers: Numbers) -> dict[str, Any]:
         return _named("policy", self.made.policy_fields, (row[None] for row in numbers.policies))
 
-    def _market(self, numbers: Numbers) -> dict[str, Any]:
-        arrays = {"f": iter(numbers.reals), "u": iter(numbers.words), "t": iter([numbers.table])}
+    def _market(self, numbers: Numbers, path: Any) -> dict[str, Any]:
+        reals, words, table = numbers.reals, numbers.words, numbers.table
+        if self.made.shape.drawn:  # a column for each path
+            count = reals.shape[1]
+            draw = draw_of(path, jnp.uint32(count))
+            reals, words = reals[:, draw], words[:, draw]
+            table = Shifted(table, draw * jnp.uint32(len(table) // count))
+        arrays = {"f": iter(reals), "u": iter(words), "t": iter([table])}
         return {f"market.{name}": next(arrays[kind]) for name, kind in self.made.market_fields}
 
     def _draw(self, numbers: Numbers, path: Any, step: Any) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stresscube.calibrate.design import Design, Layer
 from stresscube.calibrate.fit import Fit, divided, extended, fit
+from stresscube.calibrate.jumping import with_jumps
+from stresscube.text import plural
 
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
@@ -23,55 +25,94 @@ ROUGH = 0.5
 MOST_REGIMES, MOST_CORRELATIONS = 5, 3
 
 
-def choose(returns: Array, hours: float, regimes: int | None, tell: Tell, threads: int = 1) -> Fit:
-    """The design of least BIC on the way from few states to many, fitted.
+@dataclass(frozen=True)
+class _Search:
+    """What every step of the way needs. legs: as in `choose`."""
 
-    returns: [bars, 2] log-returns. hours: a bar's length. regimes: how many, None for by BIC.
-    """
+    returns: Array
+    hours: float
+    tell: Tell
+    threads: int
+    legs: int
 
-    def lasting(span: float) -> float:
-        return max(2.0, span / hours)
+    def lasting(self, span: float) -> float:
+        """Hours in bars, two at least."""
+        return max(2.0, span / self.hours)
 
-    def tried(design: Design, words: str, theta: Array | None = None) -> Fit:
-        made = fit(returns, design, theta, enough=ROUGH, threads=threads)
-        tell(f"{words}: BIC {made.bic:,.0f}")
+    def tried(self, design: Design, words: str, theta: Array | None = None) -> Fit:
+        """A rough fit, and its BIC for people."""
+        made = fit(self.returns, design, theta, enough=ROUGH, threads=self.threads)
+        self.tell(f"{words}: BIC {made.bic:,.0f}")
         return made
 
-    def plain(states: int, correlations: int) -> Design:
-        layers = (
-            Layer("regime", states, lasting(REGIME)),
-            Layer("correlation", correlations, lasting(COUPLING)),
-        )
-        return Design(layers)
+    def plain(self, regimes: int) -> Fit:
+        """So many regimes, and as many correlations as BIC likes."""
 
-    count = regimes or 2
-    best = tried(plain(count, 1), f"{count} regimes")
-    more = (
-        tried(plain(count, states), f"{states} correlations")
-        for states in range(2, MOST_CORRELATIONS + 1)
-    )
-    best = _while_better(more, best)
-    for kind, span in SLOW:
-        if span / hours > len(returns) / 4:
-            continue
-        layer = Layer(kind, 2, lasting(span))
-        design = replace(best.design, layers=(*best.design.layers, layer))
-        made = tried(design, f"a slow layer of {span:g} h", extended(best, layer))
-        best = made if made.bic < best.bic else best
-    while regimes is None and best.design.sizes[0] < MOST_REGIMES:
+        def of(correlations: int) -> Design:
+            layers = (
+                Layer("regime", regimes, self.lasting(REGIME)),
+                Layer("correlation", correlations, self.lasting(COUPLING)),
+            )
+            return Design(layers, legs=self.legs)
+
+        best = self.tried(of(1), plural(regimes, "regime"))
+        most = MOST_CORRELATIONS if self.legs > 1 else 1
+        for states in range(2, most + 1):
+            made = self.tried(of(states), f"{states} correlations")
+            if made.bic >= best.bic:
+                break
+            best = made
+        return best
+
+    def layered(self, best: Fit) -> Fit:
+        """With the slow layers of volatility that BIC likes."""
+        for kind, span in SLOW:
+            if span / self.hours > len(self.returns) / 4:
+                continue
+            layer = Layer(kind if self.legs > 1 else "volatility", 2, self.lasting(span))
+            design = replace(best.design, layers=(*best.design.layers, layer))
+            made = self.tried(design, f"a slow layer of {span:g} h", extended(best, layer))
+            best = made if made.bic < best.bic else best
+        return best
+
+    def jumping(self, best: Fit) -> Fit:
+        """With the jumps that BIC likes."""
+        return with_jumps(self.returns, best, self.tell, enough=ROUGH, threads=self.threads)
+
+    def divided(self, best: Fit) -> Fit:
+        """With one more regime, whether BIC likes it or not."""
         design, theta = divided(best)
-        made = tried(design, f"{design.sizes[0]} regimes", theta)
+        return self.tried(design, f"{design.sizes[0]} regimes", theta)
+
+
+def choose(
+    returns: Array, hours: float, regimes: int | None, tell: Tell, threads: int = 1, legs: int = 2
+) -> Fit:
+    """The design of least BIC on the way from few states to many, fitted.
+
+    returns: [bars, 2] log-returns. hours: a bar's length. regimes: how many, None for by BIC. legs:
+    1 where leg b's returns are leg a's and what reverts, so that they are not looked at.
+    """
+    search = _Search(returns, hours, tell, threads, legs)
+    counts = (1, 2) if regimes is None else (regimes,)
+    bare = min((search.plain(count) for count in counts), key=lambda one: one.bic)
+    best = search.jumping(search.layered(bare))
+    more = regimes is None
+    while more and bare.design.sizes[0] < MOST_REGIMES:
+        # layers and correlations imitate a regime that is not there yet
+        count = bare.design.sizes[0] + 1
+        made = min(search.divided(bare), search.plain(count), key=lambda one: one.bic)
+        if made.bic >= best.bic:
+            more = best is not bare
+            break
+        bare, best = made, search.jumping(search.layered(made))
+    before = best
+    while more and best.design.sizes[0] < MOST_REGIMES:
+        made = search.divided(best)
         if made.bic >= best.bic:
             break
         best = made
+    if best is not before:
+        best = search.jumping(best)
     tell("the last digits")
     return fit(returns, best.design, best.theta, threads=threads)
-
-
-def _while_better(fits: Iterable[Fit], best: Fit) -> Fit:
-    """The last of the fits before BIC rises."""
-    for made in fits:
-        if made.bic >= best.bic:
-            return best
-        best = made
-    return best

@@ -7,15 +7,18 @@ so a design is a matrix. A chain's other parameters are the logs of its rates, i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stresscube.calibrate.densities import Jump, Returns
+
 Array = NDArray[np.float64]
 GAUSSIAN = 1e6
-"""Degrees of freedom of returns without tails."""
+"""Degrees of freedom, less 2, of returns without tails."""
 DEVIATION_A, DEVIATION_B, CORRELATION, TAIL = range(4)
 
 
@@ -34,10 +37,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Design:
-    """A market of layers, the first its regimes. tails: whether returns are Student-t."""
+    """A market of layers, the first its regimes.
+
+    tails: whether returns are Student-t. jumps: what some regimes have besides. legs: 2, or 1 where
+    leg b is only what leg a does and what reverts, so that leg a's returns say everything.
+    """
 
     layers: tuple[Layer, ...]
     tails: bool = True
+    jumps: tuple[Jump, ...] = ()
+    legs: int = 2
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -68,15 +77,17 @@ class Design:
             for i in range(layer.states):
                 on = self.index[:, k] == i
                 if layer.kind == "correlation":
-                    add(f"{k}.rho{i}", on & chained, CORRELATION)
+                    if self.legs > 1:
+                        add(f"{k}.rho{i}", on & chained, CORRELATION)
                 elif layer.kind == "regime":
                     add(f"{k}.a{i}", on, DEVIATION_A)
-                    add(f"{k}.b{i}", on, DEVIATION_B)
+                    if self.legs > 1:
+                        add(f"{k}.b{i}", on, DEVIATION_B)
                     if self.tails:
                         add(f"{k}.nu{i}", on, TAIL)
                     if i >= first.states - first.own:
                         add(f"{k}.rho{i}", on, CORRELATION)
-                elif i > 0 and layer.kind == "volatility":
+                elif i > 0 and (layer.kind == "volatility" or self.legs == 1):
                     add(f"{k}.ab{i}", on, DEVIATION_A, DEVIATION_B)
                 elif i > 0:
                     add(f"{k}.a{i}", on, DEVIATION_A)
@@ -90,7 +101,7 @@ class Design:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every parameter: those of the densities, then each chain's rates "0.q01"."""
+        """Every parameter: those of the states, each chain's rates "0.q01", those of the jumps."""
         rates = [
             f"{k}.q{i}{j}"
             for k, size in enumerate(self.sizes)
@@ -98,7 +109,8 @@ class Design:
             for j in range(size)
             if i != j
         ]
-        return (*(name for name, _ in self.columns), *rates)
+        jumps = [name for jump in self.jumps for name in jump.names]
+        return (*(name for name, _ in self.columns), *rates, *jumps)
 
     @cached_property
     def rates(self) -> tuple[slice, ...]:
@@ -110,25 +122,69 @@ class Design:
             at += size * (size - 1)
         return tuple(found)
 
+    @cached_property
+    def jumping(self) -> dict[Jump, slice]:
+        """Where the jumps' parameters stand."""
+        found: dict[Jump, slice] = {}
+        at = self.rates[-1].stop
+        for jump in self.jumps:
+            found[jump] = slice(at, at + len(jump.fields))
+            at += len(jump.fields)
+        return found
+
+    @cached_property
+    def returns(self) -> Returns:
+        """What makes densities of the states' numbers."""
+        block = len(self.index) // self.sizes[0]
+        return Returns(self.legs, tuple((i * block, block) for i in range(self.sizes[0])))
+
+    def states(self, theta: Array) -> Array:
+        """Log deviations, atanh of the correlation, log(nu - 2) of every state, [4, states]."""
+        made = self.matrix @ theta[: len(self.columns)]
+        if not self.tails:
+            made[TAIL] = np.log(GAUSSIAN)
+        return made
+
     def generator(self, theta: Array, chain: int) -> Array:
         """The chain's rate matrix per bar."""
         return generator(theta[self.rates[chain]], self.sizes[chain])
 
     def numbers(self, theta: Array) -> Array:
         """The states' numbers [states, 4]: deviations of a and b, correlation, nu."""
-        made = (self.matrix @ theta[: len(self.columns)]).T
+        made = self.states(theta).T.copy()
         made[:, :2] = np.exp(made[:, :2])
         made[:, CORRELATION] = np.tanh(made[:, CORRELATION])
-        made[:, TAIL] = 2.0 + np.exp(made[:, TAIL]) if self.tails else GAUSSIAN
+        made[:, TAIL] = 2.0 + np.exp(made[:, TAIL])
         return made
 
 
 def generator(logs: Array, size: int) -> Array:
-    """The rate matrix of the logs of its rates, row by row."""
-    made = np.zeros((size, size))
-    made[~np.eye(size, dtype=bool)] = np.exp(logs)
-    np.fill_diagonal(made, -made.sum(axis=1))
+    """The rate matrix of the logs of its rates, row by row; of several at once [..., rates]."""
+    made = np.zeros((*logs.shape[:-1], size, size))
+    made[..., ~np.eye(size, dtype=bool)] = np.exp(logs)
+    made[..., range(size), range(size)] = -made.sum(axis=-1)
     return made
+
+
+def over_a_bar(generator: Array) -> Array:
+    """Probabilities of each state a bar later, the exponential of the rate matrix [..., n, n].
+
+    The series of the matrix made positive, over a share of a bar short enough that twelve terms are
+    all there are, and squared as often as makes a bar: no term is taken from another.
+    """
+    size = generator.shape[-1]
+    fastest = float(np.abs(generator).max(initial=0.0))
+    halvings = max(0, math.ceil(math.log2(4.0 * max(fastest, 1e-300))))
+    share = fastest / 2.0**halvings
+    one = np.eye(size)
+    positive = np.maximum(generator / 2.0**halvings + share * one, 0.0)
+    made = np.broadcast_to(one, generator.shape)
+    for k in range(12, 0, -1):
+        made = one + positive @ made / k
+    made = math.exp(-share) * made
+    for _ in range(halvings):
+        made = made @ made
+    return np.clip(made, 1e-300, None)
 
 
 def correlation_of(returns: Array) -> float:
@@ -138,8 +194,10 @@ def correlation_of(returns: Array) -> float:
 
 
 def stationary(transitions: Array) -> Array:
-    """The law that one step of a chain keeps, shape [n]."""
-    n = len(transitions)
-    system = np.vstack([transitions.T - np.eye(n), np.ones(n)])
-    law = np.linalg.lstsq(system, np.append(np.zeros(n), 1.0), rcond=None)[0]
-    return np.asarray(np.clip(law, 1e-12, None), np.float64)
+    """The law that one step of a chain keeps, [..., n]."""
+    n = transitions.shape[-1]
+    system = np.swapaxes(transitions, -1, -2) - np.eye(n)
+    system[..., -1, :] = 1.0
+    ends = np.zeros((*transitions.shape[:-1], 1))
+    ends[..., -1, :] = 1.0
+    return np.clip(np.linalg.solve(system, ends)[..., 0], 1e-12, None)

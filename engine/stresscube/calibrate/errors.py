@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 STEP = 0.01
 """Of a difference, in standard errors of a parameter whose states were seen: an asymmetry of one a
 standard error makes an error half a percent off."""
+NOTHING = 0.005
+"""Share of a number, a unit of a parameter, below which it does not count as moved: the log of a
+rate that never was does not spoil the duration that others make."""
 FLAT = 1e-6
 """Curvature a bar below which a direction says nothing: its variance is left out."""
 
@@ -70,7 +73,7 @@ def of(function: Callable[[Array], Array], theta: Array, spread: Array) -> Array
         np.subtract(high, low, out=slopes[:, k], where=np.isfinite(high) & np.isfinite(low))
     slopes /= 2e-5
     # a parameter without an error spoils only what it moves
-    moved = np.abs(slopes) > 1e-12 * np.abs(slopes).max(axis=1, keepdims=True)
+    moved = np.abs(slopes) > NOTHING * np.abs(function(theta))[:, None] + 1e-300
     filled = np.nan_to_num(spread)
     lost = moved @ np.isnan(np.diag(spread))
     return np.where(lost, np.nan, np.sqrt(np.einsum("ik,kl,il->i", slopes, filled, slopes)))

@@ -20,6 +20,8 @@ SHORTEST = 1.0
 """Bars that a state lasts at least on average: what is shorter, bars cannot show."""
 ENOUGH = 0.02
 """Gain in log-likelihood below which an iteration is the last."""
+LIMITS = {"nu": (math.log(0.02), math.log(1e4)), "rho": (-7.0, 7.0)}
+"""Of log(nu - 2) and atanh of a correlation."""
 FIRST = 25
 """Iterations in the units of the start; the rest are in those of where they led."""
 
@@ -77,7 +79,6 @@ def fit(
     """
     likelihood = Likelihood(returns, design, threads=threads)
     at = start(returns, design) if theta is None else theta
-    slowest = -math.log(4.0 * len(returns))
     value = -math.inf
     for iterations in (min(most, FIRST), max(1, most - FIRST)):
         unit = 1.0 / np.sqrt(likelihood.information(at))
@@ -86,9 +87,9 @@ def fit(
             value, gradient = likelihood.slope(scaled * unit)
             return -value, -gradient * unit
 
-        bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(design.columns)
-        bounds += [
-            (slowest / size, -math.log(SHORTEST) / size) for size in unit[len(design.columns) :]
+        bounds = [
+            (low / size, high / size)
+            for (low, high), size in zip(limits(design, at, len(returns)), unit, strict=True)
         ]
         size = max(1.0, abs(likelihood.value(at)))
         found: Any = minimize(
@@ -97,6 +98,20 @@ def fit(
         )  # fmt: skip
         at, value = np.asarray(found.x) * unit, -float(found.fun)
     return Fit(design, at, value, len(returns))
+
+
+def limits(design: Design, theta: Array, bars: int) -> list[tuple[float, float]]:
+    """Of every parameter: tails and correlations in reach of numbers, rates that bars can show."""
+    slowest, fastest = -math.log(4.0 * bars), -math.log(SHORTEST)
+    kinds = [name.split(".")[1].rstrip("0123456789") for name, _ in design.columns]
+    found = [LIMITS.get(kind, (-math.inf, math.inf)) for kind in kinds]
+    found += [(slowest, fastest)] * (len(design.names) - len(found))
+    numbers = design.states(theta)
+    for jump, place in design.jumping.items():
+        first, count = design.returns.blocks[jump.regime]
+        size = np.exp(numbers[:2, first : first + count].min(axis=1))
+        found[place] = jump.bounds(size, bars)
+    return found
 
 
 def extended(before: Fit, layer: Layer) -> Array:
@@ -122,28 +137,11 @@ def divided(before: Fit) -> tuple[Design, Array]:
     values = dict(zip(before.design.names, before.theta, strict=True))
     n = first.states
     wildest = max(range(n), key=lambda i: values[f"0.a{i}"])
-    for leg in "ab":
+    for leg in "ab"[: design.legs]:
         values[f"0.{leg}{n}"] = values[f"0.{leg}{wildest}"] + 0.5
         values[f"0.{leg}{wildest}"] -= 0.2
     values[f"0.nu{n}"] = values.get(f"0.nu{wildest}", 0.0)
     for i in range(n):
         values[f"0.q{i}{n}"] = math.log(0.02) if i != wildest else math.log(0.1)
         values[f"0.q{n}{i}"] = math.log(0.02) if i != wildest else math.log(0.3)
-    return design, np.array([values[name] for name in design.names])
-
-
-def loosened(before: Fit) -> tuple[Design, Array]:
-    """A design with one more correlation, and where to begin: a short visit below the lowest."""
-    at = next(k for k, layer in enumerate(before.design.layers) if layer.kind == "correlation")
-    layers = list(before.design.layers)
-    n = layers[at].states
-    layers[at] = replace(layers[at], states=n + 1)
-    values = dict(zip(before.design.names, before.theta, strict=True))
-    lowest = min(range(n), key=lambda i: values[f"{at}.rho{i}"])
-    values[f"{at}.rho{n}"] = values[f"{at}.rho{lowest}"] - 0.3
-    for i in range(n):
-        near = i == lowest
-        values[f"{at}.q{i}{n}"] = math.log(0.01 if near else 0.0005)
-        values[f"{at}.q{n}{i}"] = math.log(0.02 if near else 0.002)
-    design = replace(before.design, layers=tuple(layers))
     return design, np.array([values[name] for name in design.names])

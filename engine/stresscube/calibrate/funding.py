@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from stresscube.calibrate.design import generator, stationary
+from stresscube.calibrate.design import generator, over_a_bar, stationary
 from stresscube.calibrate.errors import inverted, of
-from stresscube.calibrate.likelihood import over_a_bar, rate_slopes
+from stresscube.calibrate.likelihood import rate_slopes
 from stresscube.calibrate.premiums import UNIT, Prints
 from stresscube_kernels.hidden import Workspace
 
@@ -50,13 +50,16 @@ class Premiums:
 
 def fit(
     prints: Array, interval: float, tell: Callable[[str], None], *, interest: float = 1e-4,
-    clamp: float = 5e-4, most: int = MOST,
+    clamp: float = 5e-4, most: int = MOST, goes_on: Callable[[], None] = lambda: None,
 ) -> Premiums:  # fmt: skip
-    """The premium index of prints [prints, 2], states by BIC. interest: per interval, in hours."""
+    """The premium index of prints [prints, 2], states by BIC. interest: per interval, in hours.
+
+    goes_on: called now and then; what it raises ends the fit.
+    """
     seen = Prints(prints, interest, clamp)
     best: tuple[_Clamped, Array, float] | None = None
     for states in range(1, most + 1):
-        model = _Clamped(seen, states)
+        model = _Clamped(seen, states, goes_on)
         theta, bic = model.fitted()
         tell(f"funding, {states} states: BIC {bic:,.0f}")
         if best is not None and bic >= best[2]:
@@ -71,7 +74,8 @@ class _Clamped:
     states, a row a parameter, then log rates.
     """
 
-    def __init__(self, prints: Prints, states: int) -> None:
+    def __init__(self, prints: Prints, states: int, goes_on: Callable[[], None]) -> None:
+        self._goes_on = goes_on
         self._prints = prints
         self._states = states
         self._work = Workspace(len(prints), (1, states))
@@ -105,6 +109,7 @@ class _Clamped:
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """The log-likelihood and its gradient."""
+        self._goes_on()
         n, cells = self._states, EACH * self._states
         matrix = over_a_bar(generator(theta[cells:], n))
         value = self._forward(theta, matrix)
@@ -144,7 +149,7 @@ class _Clamped:
         )  # fmt: skip
 
     def _forward(self, theta: Array, matrix: Array) -> float:
-        self._work.emission[:] = self._densities(theta)
+        self._work.densities(self._densities(theta))
         return self._work.likelihood(ONE, matrix, stationary(matrix))
 
     def _densities(self, theta: Array) -> Array:

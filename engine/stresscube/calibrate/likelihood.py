@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
-from scipy.special import digamma, gammaln
 
-from stresscube.calibrate.design import TAIL, Design, generator, stationary
+from stresscube.calibrate.densities import NODES, Densities
+from stresscube.calibrate.design import Design, generator, over_a_bar, stationary
 from stresscube_kernels.hidden import Workspace
 
 Array = NDArray[np.float64]
@@ -45,14 +44,15 @@ class Likelihood:
     def slope(self, theta: Array) -> tuple[float, Array]:
         """The log-likelihood and its gradient."""
         design = self.design
-        total, spread, halves = self._forward(theta)
+        total, densities, halves = self._forward(theta)
         moves = self._moves(halves)
         gradient = np.zeros(len(theta))
-        by_state = self._work.student_slopes(self._returns, spread)
-        nu = spread[:, 4]
-        constant = 0.5 * digamma(nu / 2 + 1) - 0.5 * digamma(nu / 2) - 1.0 / (nu - 2.0)
-        by_state[:, TAIL] += self._work.law.sum(axis=0) * constant * (nu - 2.0)
-        gradient[: len(design.columns)] = np.einsum("sk,ksp->p", by_state, design.matrix)
+        sums = self._work.sums(self._returns, densities.student, densities.normals)
+        jumps = {jump: theta[place] for jump, place in design.jumping.items()}
+        by_state, by_jump = design.returns.slopes(design.states(theta), jumps, sums)
+        gradient[: len(design.columns)] = np.einsum("ks,ksp->p", by_state, design.matrix)
+        for jump, place in design.jumping.items():
+            gradient[place] = by_jump[jump]
         first = self._work.law[0].reshape(design.sizes)
         chains = range(len(design.sizes))
         for k, (own, place) in enumerate(zip(moves, design.rates, strict=True)):
@@ -61,27 +61,43 @@ class Likelihood:
             gradient[place] = rate_slopes(theta[place], design.sizes[k], own, law)
         return total, gradient
 
+    def law(self, theta: Array) -> Array:
+        """The law of every bar's state given all bars, [bars, states]."""
+        self._moves(self._forward(theta)[2])
+        return self._work.law
+
     def information(self, theta: Array) -> Array:
         """About how much the bars say of every parameter: the information if states were seen.
 
         Of tails a tenth of a bar each, and two bars more for all, so that none is nothing.
         """
         design = self.design
-        moves = self._moves(self._forward(theta)[2])
+        _, found, halves = self._forward(theta)
+        moves = self._moves(halves)
         seen = self._work.law.sum(axis=0)
         densities = np.einsum("k,s,ksp->p", EACH_BAR, seen, design.matrix**2)
         rates = [own[~np.eye(len(own), dtype=bool)] for own in moves]
-        return np.concatenate([densities, *rates]) + 2.0
+        jumps = [np.zeros(0)]
+        if design.jumps:
+            sums = self._work.sums(self._returns, found.student, found.normals)[1]
+            jumps = [
+                jump.information(theta[place], sum(one[0].sum() for one in sums[k : k + NODES]))
+                for k, (jump, place) in zip(
+                    range(0, len(sums), NODES), design.jumping.items(), strict=True
+                )
+            ]
+        return np.concatenate([np.concatenate([densities, *rates]) + 2.0, *jumps])
 
-    def _forward(self, theta: Array) -> tuple[float, Array, tuple[Array, Array]]:
-        """Log-likelihood, the states' numbers for the kernels, transitions of both halves."""
+    def _forward(self, theta: Array) -> tuple[float, Densities, tuple[Array, Array]]:
+        """Log-likelihood, the states' densities, transitions of both halves."""
         design = self.design
         matrices = [over_a_bar(design.generator(theta, k)) for k in range(len(design.sizes))]
         halves = _together(matrices[: self._cut]), _together(matrices[self._cut :])
         start = _together([stationary(matrix)[None] for matrix in matrices])[0]
-        spread = _spread(design.numbers(theta))
-        self._work.student(self._returns, spread)
-        return self._work.likelihood(*halves, start), spread, halves
+        jumps = {jump: theta[place] for jump, place in design.jumping.items()}
+        made = design.returns.of(design.states(theta), jumps)
+        self._work.student(self._returns, made.student, made.normals)
+        return self._work.likelihood(*halves, start), made, halves
 
     def _moves(self, halves: tuple[Array, Array]) -> list[Array]:
         """Every chain's expected moves [from, to]; the law becomes that given all bars."""
@@ -112,35 +128,15 @@ def _together(parts: list[Array]) -> Array:
     return reduce(lambda left, right: np.asarray(np.kron(left, right), np.float64), parts, ONE)
 
 
-def over_a_bar(generator: Array) -> Array:
-    """Probabilities of each state a bar later."""
-    if len(generator) == 1:
-        return np.ones((1, 1))
-    return np.clip(np.asarray(expm(generator)), 1e-300, None)
-
-
-def _spread(numbers: Array) -> Array:
-    """What `recursions.densities` takes of the states' numbers."""
-    a, b, rho, nu = numbers.T
-    inverse = 1.0 / (1.0 - rho * rho)
-    gammas: Array = np.asarray(gammaln(nu / 2 + 1) - gammaln(nu / 2), np.float64)
-    constant = (
-        gammas - np.log(np.pi * (nu - 2.0))
-        - np.log(a * b) + 0.5 * np.log(inverse)
-    )  # fmt: skip
-    return np.ascontiguousarray(np.stack([1 / a, 1 / b, rho, inverse, nu, constant], axis=1))
-
-
 def rate_slopes(logs: Array, size: int, moves: Array, first: Array) -> Array:
     """Slope, by a chain's log rates, of the expected log-probability of its moves and first state.
 
     moves: expected [from, to]; first: the law of the first bar's state.
     """
 
-    def expected(at: Array) -> float:
-        matrix = over_a_bar(generator(at, size))
-        return float((moves * np.log(matrix)).sum() + first @ np.log(stationary(matrix)))
-
     steps = STEP * np.eye(len(logs))
-    rises = [expected(logs + step) - expected(logs - step) for step in steps]
-    return np.array(rises) / (2 * STEP)
+    matrices = over_a_bar(generator(logs + np.concatenate([steps, -steps]), size))
+    starts = np.log(stationary(matrices)) @ first
+    values = (moves * np.log(matrices)).sum(axis=(-2, -1)) + starts
+    above, below = np.split(values, 2)
+    return (above - below) / (2 * STEP)

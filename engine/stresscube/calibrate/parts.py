@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,18 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class Jumps:
+    """Of the regime of this place in the chain. kind: "news", or "a" or "b" for one leg's.
+
+    numbers: intensity a year, means, deviations (of each leg, or of the one), correlation of news.
+    """
+
+    regime: int
+    kind: str
+    numbers: Array
+
+
+@dataclass(frozen=True)
 class Parts:
     """regimes: numbers are volatility a, b (a year) and degrees of freedom. volatility: numbers
     are multipliers a, b whose mean squares are 1. correlation: numbers are rho. mispricing: what
@@ -39,6 +50,7 @@ class Parts:
     volatility: Chain | None
     correlation: Chain
     mispricing: tuple[Component, ...] = ()
+    jumps: tuple[Jumps, ...] = ()
 
 
 def parts(design: Design, theta: Array, hours: float) -> Parts:
@@ -61,20 +73,35 @@ def parts(design: Design, theta: Array, hours: float) -> Parts:
         )
     root = np.sqrt(HOURS_A_YEAR / hours) * scale
     sigma = np.array([
-        [np.exp(values[f"0.{leg}{i}"]) for leg in "ab"] for i in range(design.sizes[0])
+        [np.exp(values.get(f"0.{leg}{i}", values[f"0.a{i}"])) for leg in "ab"]
+        for i in range(design.sizes[0])
     ])  # fmt: skip
     dof = np.array([
         2.0 + np.exp(values[f"0.nu{i}"]) if design.tails else np.inf
         for i in range(design.sizes[0])
     ])  # fmt: skip
     at = next(k for k, layer in enumerate(design.layers) if layer.kind == "correlation")
-    rho = np.array([[np.tanh(values[f"{at}.rho{i}"])] for i in range(design.sizes[at])])
+    rho = np.array([[np.tanh(values.get(f"{at}.rho{i}", 0.0))] for i in range(design.sizes[at])])
     regimes = np.column_stack([sigma * root, dof])
+    rank = np.argsort(np.argsort(regimes[:, 0], kind="stable"))
+    jumps = [
+        Jumps(int(rank[jump.regime]), jump.kind, _jump(jump.kind, theta[place], hours))
+        for jump, place in design.jumping.items()
+    ]
     return Parts(
         _chain("regime", design.generator(theta, 0), regimes, hours),
         _chain("slow", generators, multipliers, hours) if slow else None,
         _chain("coupling", design.generator(theta, at), rho, hours),
+        jumps=tuple(sorted(jumps, key=lambda jump: (jump.regime, jump.kind))),
     )
+
+
+def _jump(kind: str, values: Array, hours: float) -> Array:
+    """A jump's parameters in the words of scenarios."""
+    legs = 2 if kind == "news" else 1
+    intensity = np.exp(values[:1]) * HOURS_A_YEAR / hours
+    means, widths = values[1 : 1 + legs], np.exp(values[1 + legs : 1 + 2 * legs])
+    return np.concatenate([intensity, means, widths, np.tanh(values[1 + 2 * legs :])])
 
 
 def tied(found: Parts, slope: float, mispricing: tuple[Component, ...]) -> Parts:
@@ -86,7 +113,16 @@ def tied(found: Parts, slope: float, mispricing: tuple[Component, ...]) -> Parts
         slow = replace(slow, numbers=np.repeat(slow.numbers[:, :1], 2, axis=1))
     one = Chain(("coupling-1",), np.full(1, np.inf), np.zeros((1, 1)), np.full((1, 1), 1.0))
     one.numbers[:] = np.sign(slope)
-    return Parts(replace(found.regimes, numbers=regimes), slow, one, mispricing)
+    regimes_of_both = replace(found.regimes, numbers=regimes)
+    jumps = tuple(_of_both(jump, slope) for jump in found.jumps)
+    return Parts(regimes_of_both, slow, one, mispricing, jumps)
+
+
+def _of_both(jump: Jumps, slope: float) -> Jumps:
+    """A jump of leg a as the news that leg b follows."""
+    intensity, mean, width = jump.numbers
+    numbers = [intensity, mean, slope * mean, width, abs(slope) * width, np.sign(slope)]
+    return replace(jump, kind="news", numbers=np.array(numbers))
 
 
 def layers(design: Design, theta: Array, hours: float) -> list[tuple[str, Array]]:
@@ -121,10 +157,7 @@ def _chain(word: str, generator: Array, numbers: Array, hours: float) -> Chain:
 
 
 def flat(found: Parts) -> Array:
-    """Every number in a row, in the order of the chains: what errors are computed of."""
+    """Every number in a row, chains then jumps: what errors are computed of."""
     chains = [found.regimes, *([found.volatility] if found.volatility else []), found.correlation]
-    return reduce(
-        lambda left, chain: np.concatenate([left, chain.durations, chain.numbers.ravel()]),
-        chains,
-        np.zeros(0),
-    )
+    rows = [row for chain in chains for row in (chain.durations, chain.numbers.ravel())]
+    return np.concatenate([*rows, *(jump.numbers for jump in found.jumps)])

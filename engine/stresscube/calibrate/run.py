@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.calibrate import basis, errors, funding, parts
+from stresscube.calibrate import basis, draws, errors, funding, parts
 from stresscube.calibrate.choose import choose
-from stresscube.calibrate.design import correlation_of
+from stresscube.calibrate.design import Design, correlation_of
 from stresscube.calibrate.fit import Fit
 from stresscube.calibrate.write import Errors, Source, scenario
 from stresscube.errors import StresscubeError
@@ -20,62 +21,85 @@ from stresscube.history import History
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
 LEAST_BARS = 1000
+LEAST_MOVING = 0.1
+JUMPS = "jumps stand in the regimes in which BIC approves of them"
+NO_JUMPS = "no jumps: by BIC the tails say all"
 INTEREST, EIGHT_HOURS = 1e-4, 8.0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted, and the scenario's text."""
+    """What was fitted, its standard errors, the scenario's text, and draws of its numbers."""
 
     fit: Fit
     parts: parts.Parts
+    errors: Errors
     text: str
+    draws: str = ""
 
 
 def calibrate(
     history: History, *, name: str, regimes: int | None, prints: tuple[Array, float] | None,
-    venues: tuple[str, str] | None, threads: int, tell: Tell,
+    venues: tuple[str, str] | None, threads: int, tell: Tell, count: int = 0,
 ) -> Calibration:  # fmt: skip
     """Fit a market to a history.
 
     regimes: how many, None for by BIC. prints: funding [prints, 2] and the hours between.
-    venues: text of [[venues]] tables and the name of one. Raises StresscubeError for a history
+    venues: text of [[venues]] tables and the name of one. count: of draws of the numbers. Raises StresscubeError for a history
     too short, or legs that never part.
     """
     returns = np.diff(np.log(history.close), axis=0)
-    _check(returns)
+    _check(history, returns)
     hours = history.step_hours
-    with ThreadPoolExecutor(1) as beside:
-        paid = None if prints is None else beside.submit(_funding, *prints, tell)
-        found = choose(returns, hours, regimes, tell, threads)
-        tell("standard errors")
-        spread = errors.covariance(returns, found, threads)
-        premiums = None if paid is None else paid.result()
     tested = basis.test(history.close, hours)
     tell(tested.words)
-    mispricing = ()
-    if tested.reverts:
-        mispricing = basis.components(basis.residual(history.close, tested.slope), hours)
-
-    def market(theta: Array) -> parts.Parts:
-        made = parts.parts(found.design, theta, hours)
-        return parts.tied(made, tested.slope, mispricing) if tested.reverts else made
-
-    def numbers(theta: Array) -> Array:
-        return parts.flat(market(theta))
-
-    made = market(found.theta)
+    legs = 1 if tested.reverts else 2
+    with _Beside(prints, tell) as beside:
+        found = choose(returns, hours, regimes, tell, threads, legs)
+        tell("standard errors")
+        spread = errors.covariance(returns, found, threads)
+        premiums = beside.result()
+    made, split = in_words(history, found, spread, tested)
     nothing = "" if tested.reverts else ": no mispricing"
     remarks = [
         f"BIC {found.bic:,.1f}, log-likelihood {found.log_likelihood:,.1f}",
         f"{tested.words}{nothing}",
+        JUMPS if made.jumps else NO_JUMPS,
     ]
     text, venue = venues or (None, "X")
-    split = _split(errors.of(numbers, found.theta, spread), made)
     interval = EIGHT_HOURS if prints is None else prints[1]
-    return Calibration(found, made, scenario(
-        name, source(history), made, split, premiums, remarks, text, venue, interval
-    ))  # fmt: skip
+    written = scenario(name, source(history), made, split, premiums, remarks, text, venue, interval)
+    if count == 0:
+        return Calibration(found, made, split, written)
+    market = saying(found.design, hours, tested, made.mispricing)
+    lines = draws.drawn(found, spread, market, premiums, history.assets, count)
+    return Calibration(found, made, split, draws.asked(written, name, count), lines)
+
+
+def in_words(
+    history: History, found: Fit, spread: Array, tested: basis.Tested
+) -> tuple[parts.Parts, Errors]:
+    """A fit in the words of scenarios, with standard errors; with a basis if it is of one leg."""
+    hours = history.step_hours
+    mispricing = ()
+    if found.design.legs == 1:
+        mispricing = basis.components(basis.residual(history.close, tested.slope), hours)
+    market = saying(found.design, hours, tested, mispricing)
+    made = market(found.theta)
+    row = errors.of(lambda theta: parts.flat(market(theta)), found.theta, spread)
+    return made, _split(row, made)
+
+
+def saying(
+    design: Design, hours: float, tested: basis.Tested, mispricing: tuple[basis.Component, ...]
+) -> Callable[[Array], parts.Parts]:
+    """What parameters of a design say, in the words of scenarios."""
+
+    def market(theta: Array) -> parts.Parts:
+        made = parts.parts(design, theta, hours)
+        return made if design.legs > 1 else parts.tied(made, tested.slope, mispricing)
+
+    return market
 
 
 def source(history: History) -> Source:
@@ -91,20 +115,54 @@ def source(history: History) -> Source:
     )
 
 
-def _funding(prints: Array, interval: float, tell: Tell) -> funding.Premiums:
-    return funding.fit(prints, interval, tell, interest=INTEREST * interval / EIGHT_HOURS)
+class _Beside:
+    """The premiums' fit in a thread of its own, given up as soon as the rest is."""
+
+    def __init__(self, prints: tuple[Array, float] | None, tell: Tell) -> None:
+        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(1)
+        self._paid = None if prints is None else self._pool.submit(self._fit, *prints, tell)
+
+    def __enter__(self) -> _Beside:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+        self._pool.shutdown()
+
+    def result(self) -> funding.Premiums | None:
+        """The premiums, once they are there."""
+        return None if self._paid is None else self._paid.result()
+
+    def _fit(self, prints: Array, interval: float, tell: Tell) -> funding.Premiums:
+        interest = INTEREST * interval / EIGHT_HOURS
+        return funding.fit(prints, interval, tell, interest=interest, goes_on=self._goes_on)
+
+    def _goes_on(self) -> None:
+        if self._stopped.is_set():
+            raise StresscubeError("the fit of the premiums was given up")
 
 
-def _check(returns: Array) -> None:
+def _check(history: History, returns: Array) -> None:
     if len(returns) < LEAST_BARS:
         raise StresscubeError(
-            f"data: {len(returns)} returns, and {LEAST_BARS} are the least to calibrate on"
+            f"data: {len(returns)} returns, and {LEAST_BARS} are the least to calibrate on; "
+            "take a longer period or finer bars"
         )
-    deviations = returns.std(axis=0)
-    if (deviations == 0.0).any():
-        raise StresscubeError("data: a leg's price never moves")
+    moving = (returns != 0.0).mean(axis=0)
+    still = [
+        f"data: {asset} moves in {share:.2%} of its bars, and {LEAST_MOVING:.0%} are the least to "
+        "calibrate on; take coarser bars or another series"
+        for asset, share in zip(history.assets, moving, strict=True)
+        if share < LEAST_MOVING
+    ]
+    if still:
+        raise StresscubeError("\n".join(still))
     if abs(correlation_of(returns)) > 0.9999999:
-        raise StresscubeError("data: the legs never part; is it the same series twice?")
+        first, second = history.assets
+        raise StresscubeError(
+            f"data: {first} and {second} never part: the same series twice? Take another for one"
+        )
 
 
 def _split(row: Array, made: parts.Parts) -> Errors:
@@ -120,7 +178,9 @@ def _split(row: Array, made: parts.Parts) -> Errors:
 
     regimes = take(made.regimes)
     volatility = take(made.volatility) if made.volatility is not None else None
-    return Errors(regimes, volatility, take(made.correlation))
+    correlation = take(made.correlation)
+    ends = np.cumsum([len(jump.numbers) for jump in made.jumps], dtype=int)
+    return Errors(regimes, volatility, correlation, tuple(np.split(row[at:], ends)[:-1]))
 
 
 def _day(time: np.datetime64) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from stresscube.calibrate.basis import Component
 from stresscube.calibrate.funding import Premiums
-from stresscube.calibrate.parts import Chain, Parts
+from stresscube.calibrate.parts import Chain, Jumps, Parts
 
 Array = NDArray[np.float64]
 VENUES = """\
@@ -53,12 +54,13 @@ class Source:
 @dataclass(frozen=True)
 class Errors:
     """Standard errors in the shape of the numbers: of regimes, slow chain and correlations, each
-    (durations, numbers), NaN where the data say nothing.
+    (durations, numbers), NaN where the data say nothing; jumps: of each kind's numbers.
     """
 
     regimes: tuple[Array, Array]
     volatility: tuple[Array, Array] | None
     correlation: tuple[Array, Array]
+    jumps: tuple[Array, ...] = ()
 
 
 def scenario(
@@ -67,7 +69,11 @@ def scenario(
 ) -> str:  # fmt: skip
     """The text of a scenario file that `stresscube run` takes."""
     blocks = [_head(name, source, remarks, interval)]
-    blocks.append(_regimes(parts.regimes, errors.regimes, _mispricing(parts.mispricing)))
+    mispricing = _mispricing(parts.mispricing)
+    extra = [
+        _jumps(parts.jumps, errors.jumps, k) + mispricing for k in range(len(parts.regimes.names))
+    ]
+    blocks.append(_regimes(parts.regimes, errors.regimes, extra))
     if parts.volatility is not None and errors.volatility is not None:
         blocks.append(_volatility(parts.volatility, errors.volatility))
     blocks.append(_correlation(parts.correlation, errors.correlation))
@@ -86,13 +92,13 @@ def _head(name: str, source: Source, remarks: Sequence[str], interval: float) ->
         *remarks,
     ]
     lines = "\n".join(f"# {line}" for line in told)
-    first, second = source.assets
+    assets, called = json.dumps(source.assets), json.dumps(name)
     return f"""\
 # Calibrated by maximum likelihood:
 {lines}
 # A comment "± x" is a standard error; "± ?" marks a number of which the data say nothing.
 
-name = "{name}"
+name = {called}
 
 [simulation]
 paths = 2000
@@ -101,7 +107,7 @@ step = "1min"
 seed = 1
 
 [market]
-assets = ["{first}", "{second}"]
+assets = {assets}
 tail_interval = "{duration(source.hours)}"
 funding_interval = "{duration(interval)}"
 """
@@ -121,7 +127,32 @@ def _mispricing(found: Sequence[Component]) -> list[str]:
     return [f"# mispricing: {told}", f"mispricing = [{', '.join(parts)}]"]
 
 
-def _regimes(chain: Chain, errors: tuple[Array, Array], mispricing: Sequence[str]) -> str:
+def _jumps(found: Sequence[Jumps], errors: Sequence[Array], regime: int) -> list[str]:
+    """The lines of a regime's jumps, with the errors above each."""
+    lines: list[str] = []
+    alone: dict[str, str] = {}
+    for jump, error in zip(found, errors, strict=True):
+        if jump.regime != regime:
+            continue
+        told = ", ".join(_pm(value) for value in error)
+        rate, *rest = (f"{value:.4g}" for value in jump.numbers)
+        if jump.kind == "news":
+            mean, std = (f"[{pair[0]}, {pair[1]}]" for pair in (rest[:2], rest[2:4]))
+            lines += [
+                f"# jumps of both legs, in this order: {told}",
+                f"jumps = {{ intensity = {rate}, mean = {mean}, std = {std}, "
+                f"correlation = {rest[4]} }}",
+            ]
+        else:
+            lines.append(f"# jumps of leg {jump.kind} alone, in this order: {told}")
+            alone[jump.kind] = f"{{ intensity = {rate}, mean = {rest[0]}, std = {rest[1]} }}"
+    if alone:
+        both = ", ".join(alone.get(leg, "{ intensity = 0 }") for leg in "ab")
+        lines.append(f"idiosyncratic_jumps = [{both}]")
+    return lines
+
+
+def _regimes(chain: Chain, errors: tuple[Array, Array], extra: Sequence[list[str]]) -> str:
     made: list[str] = ["# Regimes of volatility, per square root of a year."]
     for k, (a, b, dof) in enumerate(chain.numbers):
         lines = [
@@ -131,7 +162,7 @@ def _regimes(chain: Chain, errors: tuple[Array, Array], mispricing: Sequence[str
         ]
         if math.isfinite(dof):
             lines.append(f"tail_dof = {dof:.4g}  # {_pm(errors[1][k, 2])}")
-        lines += mispricing
+        lines += extra[k]
         made.append("\n".join(lines))
     return "\n\n".join(made) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import tomllib
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from stresscube.calibrate.draws import draws_file
 from stresscube.calibrate.parts import Parts
 from stresscube.calibrate.run import calibrate as fit_market
 from stresscube.calibrate.write import POLICY
@@ -17,7 +19,10 @@ from stresscube.errors import StresscubeError
 from stresscube.realism.recorded import Wanted, prints, read
 from stresscube.runner import usable_cores
 from stresscube.scenario import loads
+from stresscube.text import plural
+from stresscube_kernels.replay import BATCHES
 
+MOST_DRAWS = 4096
 LEAST = """\
 name = "least"
 simulation = { paths = 1, horizon = "1d", step = "1h", seed = 1 }
@@ -37,12 +42,17 @@ class CalibrateOptions:
     regimes: str = "auto"
     venues: Path | None = None
     threads: int | None = None
+    uncertainty: int = 0
+    overwrite: bool = False
 
 
 def calibrate(options: CalibrateOptions) -> None:
     """Fit, tell how it goes, write the file."""
     out, told = console(), console(stderr=True)
-    regimes = _count(options.regimes)
+    regimes, draws = _count(options.regimes), _draws(options.uncertainty)
+    beside = options.out.with_name(draws_file(options.out.stem))
+    for place in (options.out, *([beside] if draws else [])):
+        _check_place(place, options.overwrite)
     venues = _venues(options.venues) if options.venues is not None else None
     history = read(options.data, options.wanted)
     for note in history.notes:
@@ -53,24 +63,46 @@ def calibrate(options: CalibrateOptions) -> None:
     def tell(words: str) -> None:
         told.print(f"[dim]{time.monotonic() - began:5.0f} s  {escape(words)}[/]", soft_wrap=True)
 
-    made = fit_market(
-        history,
-        name=options.out.stem,
-        regimes=regimes,
-        prints=prints(history, paid) if paid is not None else None,
-        venues=venues,
-        threads=options.threads or usable_cores(),
-        tell=tell,
-    )
-    options.out.write_text(made.text, encoding="utf-8")
+    with told.status("fitting; Ctrl-C stops and writes nothing"):
+        made = fit_market(
+            history,
+            name=options.out.stem,
+            regimes=regimes,
+            prints=prints(history, paid) if paid is not None else None,
+            venues=venues,
+            threads=options.threads or usable_cores(),
+            tell=tell,
+            count=draws,
+        )
+    try:
+        options.out.write_text(made.text, encoding="utf-8")
+        if draws:
+            beside.write_text(made.draws, encoding="utf-8")
+    except OSError as error:
+        raise StresscubeError(f"-o {options.out}: {error.strerror}; write elsewhere") from None
     out.print(f"{escape(str(options.out))}: {_words(made.parts)}", soft_wrap=True)
+    if draws:
+        out.print(f"{escape(str(beside))}: {draws} draws of its numbers", soft_wrap=True)
+
+
+def _check_place(out: Path, overwrite: bool) -> None:
+    """Before a minute of work: whether the file can be written."""
+    if out.is_dir():
+        raise StresscubeError(f"-o {out}: is a folder; name a file, such as {out / 'pair.toml'}")
+    if out.exists() and not overwrite:
+        raise StresscubeError(f"-o {out}: is there already; name another file or add --overwrite")
+    if not out.parent.is_dir():
+        raise StresscubeError(f"-o {out}: there is no folder {out.parent}; make it first")
+    if not os.access(out.parent, os.W_OK):
+        raise StresscubeError(f"-o {out}: nothing can be written in {out.parent}; write elsewhere")
 
 
 def _words(parts: Parts) -> str:
     slow = len(parts.volatility.names) if parts.volatility else 1
     return (
-        f"{len(parts.regimes.names)} regimes, {slow} slow states of volatility, "
-        f"{len(parts.correlation.names)} of correlation"
+        f"{plural(len(parts.regimes.names), 'regime')}, {plural(slow, 'state')} of slow "
+        f"volatility, {plural(len(parts.correlation.names), 'correlation')}, "
+        f"{plural(len(parts.jumps), 'kind')} of jumps"
     )
 
 
@@ -80,6 +112,14 @@ def _count(text: str) -> int | None:
     if text.isdecimal() and 1 <= int(text) <= 8:
         return int(text)
     raise StresscubeError(f"--regimes {text}: must be auto or a whole number from 1 to 8")
+
+
+def _draws(count: int) -> int:
+    if count % BATCHES or not 0 <= count <= MOST_DRAWS:
+        raise StresscubeError(
+            f"--uncertainty {count}: must be a multiple of {BATCHES}, at most {MOST_DRAWS}"
+        )
+    return count
 
 
 def _venues(path: Path) -> tuple[str, str]:

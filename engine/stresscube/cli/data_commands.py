@@ -80,7 +80,14 @@ def calibrate(
         Path | None,
         typer.Option("--venues", metavar="FILE", help="[[venues]] tables for the scenario."),
     ] = None,
+    uncertainty: Annotated[
+        int,
+        typer.Option("--uncertainty", metavar="N", help="Write N draws of the numbers beside it."),
+    ] = 0,
     threads: Threads = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file if it is there.")
+    ] = False,
 ) -> None:
     """Fit a market to recorded prices and write it as a scenario, with standard errors."""
     from stresscube.cli import calibrate as command
@@ -95,5 +102,7 @@ def calibrate(
             regimes=regimes,
             venues=venue_file,
             threads=threads,
+            uncertainty=uncertainty,
+            overwrite=overwrite,
         )
     )

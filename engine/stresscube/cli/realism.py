@@ -14,10 +14,13 @@ from rich.table import Table
 from stresscube.calibrate.write import duration
 from stresscube.cli.console import console
 from stresscube.cli.scenario import load_scenario
+from stresscube.errors import StresscubeError
 from stresscube.realism.compare import Fact, compare, verdict
 from stresscube.realism.recorded import Wanted, recorded
 from stresscube.runner import usable_cores
 from stresscube.scenario.expand import any_market, simulation_spec
+
+PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,19 @@ class RealismOptions:
 
 
 def realism(options: RealismOptions) -> None:
-    """Print the facts; write a picture where one is wanted."""
+    """Print the facts; write a picture where one is wanted.
+
+    Raises StresscubeError where the picture cannot be written, or the market is no model.
+    """
+    if options.out is not None:
+        _check_picture(options.out)
     scenario = load_scenario(options.scenario, None, None, options.settings)
     assets = scenario.market.assets
+    if scenario.market.replayed:
+        raise StresscubeError(
+            f'{options.scenario}: market.source = "replay": recorded history is as real as it was; '
+            "realism is for simulated markets"
+        )
     history, notes = recorded(options.data, assets, options.wanted, scenario.market)
     if not any(setting.startswith("simulation.step") for setting in options.settings):
         bar = f"simulation.step={duration(history.step)}"
@@ -67,6 +80,13 @@ def realism(options: RealismOptions) -> None:
         from stresscube.realism.plot import save
 
         save(found, f"{scenario.name}: {verdict(found)}", options.out)
+
+
+def _check_picture(path: Path) -> None:
+    if path.suffix not in PICTURES:
+        raise StresscubeError(f"--out {path}: must end in one of {', '.join(PICTURES)}")
+    if not path.parent.is_dir():
+        raise StresscubeError(f"--out {path}: there is no folder {path.parent}")
 
 
 def as_json(found: Sequence[Fact]) -> list[dict[str, str | float | bool]]:

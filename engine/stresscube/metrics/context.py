@@ -22,7 +22,10 @@ class Context:
     [0, horizon]; left empty it becomes an even grid of `TIMES` points. regimes: names of those
     that metrics are kept by; none by default. overlap, batch_overlap: where paths share stretches
     of a recorded history, by what the squares of errors are too small that come from the spread of
-    paths, and of batch means.
+    paths, and of batch means. draws: how many draws of the market's numbers paths have in turn,
+    `group` neighbours each, a multiple of batches; 0 where the numbers are known. Path p then has
+    draw p // group mod draws and is in batch p // group mod batches, so that no two batches share
+    a draw, and errors are those of draws, clustered.
 
     Raises ValueError for coordinates that are out of range or not ascending.
     """
@@ -37,6 +40,8 @@ class Context:
     regimes: tuple[str, ...] = ()
     overlap: float = 1.0
     batch_overlap: float = 1.0
+    draws: int = 0
+    group: int = 1
 
     def __post_init__(self) -> None:
         if not self.times:
@@ -46,6 +51,8 @@ class Context:
             raise ValueError("horizon, step, steps and batches must be positive")
         if min(self.overlap, self.batch_overlap) < 1.0:
             raise ValueError("overlaps must be at least 1")
+        if self.draws % self.batches or self.group < 1:
+            raise ValueError("draws must be a multiple of batches, of groups of paths")
         _check("quantiles", self.quantiles, 0.0, 1.0, open_ends=True)
         _check("levels", self.levels, 0.0, 1.0, open_ends=True)
         _check("times", self.times, 0.0, self.horizon * (1 + 1e-9), open_ends=False)

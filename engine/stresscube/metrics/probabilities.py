@@ -26,12 +26,19 @@ def share(sample: Sample, events: Array, trials: Array | None = None) -> Estimat
     xp = sample.xp
     if trials is None:
         value = sample.mean(events)
-        error = binomial_error(xp, value, xp.full(value.shape, float(sample.paths)))
+        trials = xp.full(value.shape, float(sample.paths))
+        if sample.draws:
+            error = _wilson(xp, sample.variance(events - value[:, None]), trials)
+        else:
+            error = binomial_error(xp, value, trials)
         return Estimate(value, error, sample.batch_means(events))
     per_path = sample.mean(trials)
     value = divide(xp, sample.mean(events), per_path)
     influence = divide(xp, events - value[:, None] * trials, per_path[:, None])
-    variance = sample.mean(influence * influence) / sample.paths
+    if sample.draws:
+        variance = sample.variance(influence)
+    else:
+        variance = sample.mean(influence * influence) / sample.paths
     error = _wilson(xp, variance, per_path * sample.paths)
     return Estimate(value, error, value[:, None] + sample.batch_means(influence))
 
@@ -42,18 +49,23 @@ def survival(sample: Sample, steps: Array, last_steps: Array) -> Estimate:
     steps: liquidation steps, 0 for never, [row, path]. last_steps: ascending; a path is gone
     at time t if its step is at most last_steps[t], [time].
     """
-    xp, size, times = sample.xp, sample.batches, last_steps.shape[0]
+    xp, size, times = sample.xp, sample.draws or sample.batches, last_steps.shape[0]
     rows, paths = xp.nonzero(steps > 0)
     first_gone = xp.searchsorted(last_steps, steps[rows, paths], side="left")
-    cell = (rows * (times + 1) + first_gone) * size + paths % size
+    cell = (rows * (times + 1) + first_gone) * size + paths // sample.group % size
     shape = (sample.rows, times + 1, size)
     counts = xp.bincount(cell, minlength=shape[0] * shape[1] * shape[2]).reshape(shape)
     gone = xp.cumsum(counts[:, :times], axis=1)
     value = 1.0 - xp.sum(gone, axis=-1) / sample.paths
+    trials = xp.full(value.shape, float(sample.paths))
+    if sample.draws:
+        apart = gone - (1.0 - value[..., None]) * (sample.paths / sample.draws)
+        error, gone = _wilson(xp, sample.clustered(apart), trials), sample.draw_batches(gone)
+    else:
+        error = binomial_error(xp, value, trials)
     members = sample.batch_sizes()
     batch = 1.0 - divide(xp, gone.astype(xp.float64), members[None, None, :])
-    trials = xp.full(value.shape, float(sample.paths))
-    return Estimate(value, binomial_error(xp, value, trials), batch)
+    return Estimate(value, error, batch)
 
 
 def _wilson(xp: Any, variance: Array, trials: Array) -> Array:

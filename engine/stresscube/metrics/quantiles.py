@@ -101,6 +101,23 @@ def quantiles(xp: Any, ordered: Array, probabilities: tuple[float, ...]) -> Esti
     return at_ranks(xp, ordered, tuple(last * p for p in probabilities))
 
 
+def clustered(
+    sample: Sample, found: Estimate, column: Array, chosen: Array | None = None
+) -> Estimate:
+    """Quantiles [row, quantile] of a column [row, path], their errors those of clustered draws.
+
+    A quantile's error is that of the share below it over the density there, and the clusters of
+    draws widen that share's. chosen: the paths that quantiles are over, all by default.
+    """
+    if not sample.draws:
+        return found
+    each = [
+        sample.widening(column <= found.value[:, k, None], chosen)
+        for k in range(found.value.shape[1])
+    ]
+    return found._replace(error=found.error * sample.xp.stack(each, axis=1))
+
+
 def quantiles_where(
     sample: Sample, column: Array, chosen: Array, probabilities: tuple[float, ...]
 ) -> Estimate:
@@ -109,9 +126,11 @@ def quantiles_where(
     column [row, path], chosen [row, path] of bools.
     """
     if sample.xp is np:
-        return _row_by_row(sample, column, chosen, probabilities)
-    betainc = importlib.import_module(f"{sample.xp.__name__}x.scipy.special").betainc
-    return all_rows(sample.xp, betainc, column, chosen, probabilities)
+        found = _row_by_row(sample, column, chosen, probabilities)
+    else:
+        betainc = importlib.import_module(f"{sample.xp.__name__}x.scipy.special").betainc
+        found = all_rows(sample.xp, betainc, column, chosen, probabilities)
+    return clustered(sample, found, column, chosen)
 
 
 def _row_by_row(
@@ -181,7 +200,8 @@ def tail(sample: Sample, returns: Array, ordered: Array, levels: tuple[float, ..
         excess = xp.maximum(excess, 0.0) / p
         mean_excess = sample.mean(excess)
         shortfalls.append(sample.estimate(value + mean_excess, excess - mean_excess[:, None]))
-    risk = Estimate(-found.value, found.error, xp.stack(var_batches, axis=1))
+    wide = clustered(sample, found, returns)
+    risk = Estimate(-found.value, wide.error, xp.stack(var_batches, axis=1))
     return Tail(risk, stack(xp, shortfalls))
 
 
@@ -211,4 +231,6 @@ def median_time(sample: Sample, steps: Array) -> Estimate:
         ordered = xp.sort(xp.where(chosen > 0, chosen, latest), axis=-1)
         found = at_ranks(xp, ordered, (float(half - 1),))
         value[reached], error[reached] = found.value[:, 0], found.error[:, 0]
+        if sample.draws:
+            error *= sample.widening(gone & (steps <= xp.nan_to_num(value)[:, None]))
     return Estimate(value, error)

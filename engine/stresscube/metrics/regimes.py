@@ -28,7 +28,9 @@ def _of(sample: Sample, context: Context, regime: int) -> dict[str, Estimate]:
     ordered = sample.ascending(f"regimes_{regime}_gain")
     return {
         "gain_mean": ratios.mean(sample, gain),
-        "gain_quantile": quantiles.quantiles(sample.xp, ordered, context.quantiles),
+        "gain_quantile": quantiles.clustered(
+            sample, quantiles.quantiles(sample.xp, ordered, context.quantiles), gain
+        ),
         "gain_per_year": ratios.ratio(sample, gain, lived, 1.0 / context.step),
         "time": ratios.mean(sample, lived, 1.0 / context.steps),
         "liquidation_probability": probabilities.share(sample, liquidated),

@@ -38,12 +38,15 @@ def divide(xp: Any, numerator: Array, denominator: Array) -> Array:
 class Sample:
     """Some policies' outcomes on all paths; columns come as float64 [row, path].
 
-    outcomes: the kernels' outcomes by name, each [row, path]. batches: number of batches.
+    outcomes: the kernels' outcomes by name, each [row, path]. batches: number of batches. draws,
+    group: as in `Context`; paths are then a multiple of both together.
     """
 
     xp: Any
     outcomes: Mapping[str, Array]
     batches: int
+    draws: int = 0
+    group: int = 1
 
     def __getitem__(self, name: str) -> Array:
         return self.xp.ascontiguousarray(self.outcomes[name], dtype=self.xp.float64)
@@ -67,6 +70,8 @@ class Sample:
     def batch_means(self, column: Array) -> Array:
         """Mean over the paths of each batch, [row, batch]; NaN for a batch without paths."""
         xp, size = self.xp, self.batches
+        if self.draws:
+            return self.draw_batches(self.draw_sums(column)) / self.batch_sizes()
         whole = self.paths // size * size
         sums = xp.sum(column[:, :whole].reshape(column.shape[0], whole // size, size), axis=1)
         if whole < self.paths:
@@ -79,16 +84,53 @@ class Sample:
         sizes[: self.paths % self.batches] += 1.0
         return sizes
 
-    def error(self, influence: Array) -> Array:
-        """Standard error of an estimate with these influence values [row, path]; NaN for one path.
+    def draw_sums(self, column: Array) -> Array:
+        """Sum over the paths of each draw, [row, draw]."""
+        grouped = column.reshape(column.shape[0], -1, self.draws, self.group)
+        return self.xp.sum(self.xp.sum(grouped, axis=-1), axis=1)
+
+    def draw_batches(self, sums: Array) -> Array:
+        """Sum over the draws of each batch, [..., batch], of sums [..., draw]."""
+        parts = sums.reshape(*sums.shape[:-1], self.draws // self.batches, self.batches)
+        return self.xp.sum(parts, axis=-2)
+
+    def clustered(self, sums: Array) -> Array:
+        """Variance of a mean whose departures add up to these in each draw, [..., draw]."""
+        total = self.xp.sum(sums * sums, axis=-1)
+        return total * (self.draws / (self.draws - 1.0)) / self.paths**2
+
+    def variance(self, influence: Array) -> Array:
+        """Variance of an estimate with these influence values [row, path]; NaN for one path.
 
         Infinitesimal jackknife (Jaeckel 1972; Efron 1982, chapter 6) with n (n - 1) for n^2, so
-        that a mean gets its textbook error.
+        that a mean gets its textbook error. Of K draws of the market's numbers the paths of each
+        are a cluster, and the variance that of the K clusters' means over K, K - 1 for K (Liang
+        and Zeger 1986).
         """
+        if self.draws:
+            return self.clustered(self.draw_sums(influence))
         if self.paths < 2:
             return self.xp.full(influence.shape[0], self.xp.nan)
         total = self.xp.sum(influence * influence, axis=-1)
-        return self.xp.sqrt(total / (self.paths * (self.paths - 1.0)))
+        return total / (self.paths * (self.paths - 1.0))
+
+    def error(self, influence: Array) -> Array:
+        """Standard error of an estimate with these influence values."""
+        return self.xp.sqrt(self.variance(influence))
+
+    def widening(self, event: Array, chosen: Array | None = None) -> Array:
+        """By what clusters widen the error of the share of `event` among `chosen`, [row].
+
+        Both [row, path] of bools, chosen all paths by default. The root of Kish's (1965) design
+        effect: of the variance by clusters over that of independent paths.
+        """
+        xp = self.xp
+        trials = xp.ones(event.shape) if chosen is None else chosen.astype(xp.float64)
+        share = divide(xp, self.mean(event * trials), self.mean(trials))
+        apart = (event - share[:, None]) * trials
+        plain = xp.sum(apart * apart, axis=-1) / (self.paths * (self.paths - 1.0))
+        found = xp.sqrt(divide(xp, self.variance(apart), plain))
+        return xp.where(plain > 0.0, found, 1.0)
 
     def estimate(self, value: Array, influence: Array) -> Estimate:
         """Error and batch pseudo-means of a smooth functional from its influence values.

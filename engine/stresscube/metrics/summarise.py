@@ -45,19 +45,22 @@ def summarise(
     Sums are float64, over each policy's own row, so a policy's numbers do not depend on which
     others come with it. Infeasible policies must be left out.
 
-    Raises ValueError where a policy has an equity that is not finite, naming its row.
+    Raises ValueError where a policy has an equity that is not finite, naming its row, and where
+    draws of the market would have unequal numbers of paths.
     """
     xp = namespace(outcomes["final_equity"])
     policies, paths = outcomes["final_equity"].shape
     if paths < 1:
         raise ValueError("no path to summarise")
+    if context.draws and paths % (context.draws * context.group):
+        raise ValueError(f"{paths} paths do not share {context.draws} draws evenly")
     legs = [xp.asarray(market[f"return_{leg}"], dtype=xp.float64) for leg in ("a", "b")]
     rows = max(1, _CHUNK.get(xp.__name__, 2**16) // paths)
     result = _empty(policies, context)
     for first in range(0, policies, rows):
         part = slice(first, min(first + rows, policies))
         chunk = {name: column[part] for name, column in outcomes.items()}
-        sample = Sample(xp, chunk, context.batches)
+        sample = Sample(xp, chunk, context.batches, context.draws, context.group)
         _check_finite(sample, first)
         for name, array in _variables(sample, legs, context):
             result[name][part] = to_host(array)
@@ -127,7 +130,9 @@ def _of_returns(
         "return_std": moments.std(sample, of_returns),
         "return_skew": moments.skew(sample, of_returns),
         "return_kurtosis": moments.kurtosis(sample, of_returns),
-        "return_quantile": quantiles.quantiles(xp, ordered, context.quantiles),
+        "return_quantile": quantiles.clustered(
+            sample, quantiles.quantiles(xp, ordered, context.quantiles), returns
+        ),
         "value_at_risk": tail.value_at_risk,
         "expected_shortfall": tail.expected_shortfall,
         "sharpe": sharpe.plain,
@@ -185,10 +190,11 @@ def _of_the_way(sample: Sample, liquidated: Array, context: Context) -> dict[str
     xp, steps = sample.xp, context.steps
     lived = xp.where(liquidated > 0.0, sample["liquidation_step"], float(steps))
     per_day = 24.0 / (context.step * HOURS)
-    ordered = sample.ascending("max_drawdown")
+    depth = sample["max_drawdown"]
+    depths = quantiles.quantiles(xp, sample.ascending("max_drawdown"), context.quantiles)
     found = {name: ratios.mean(sample, sample[column]) for name, column in _MEANS.items()}
     return found | {
-        "max_drawdown_quantile": quantiles.quantiles(xp, ordered, context.quantiles),
+        "max_drawdown_quantile": quantiles.clustered(sample, depths, depth),
         "time_under_water": ratios.mean(sample, sample["under_water"], 1.0 / steps),
         "rebalances_per_day": ratios.ratio(sample, sample["rebalances"], lived, per_day),
     }

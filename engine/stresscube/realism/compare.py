@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from stresscube.errors import StresscubeError
 from stresscube.realism.facts import HOURS_A_YEAR, Series, facts
 from stresscube.text import plural
 from stresscube_kernels import view
-from stresscube_kernels.spec import AnyMarket, SimulationSpec
+from stresscube_kernels.spec import AnyMarket, DrawnSpec, SimulationSpec
 
 Array = NDArray[np.float64]
 SIMULATIONS = 200
@@ -61,29 +61,44 @@ def compare(
 ) -> tuple[Fact, ...]:
     """Every fact of the history beside that of simulations of its length.
 
-    simulation: step, seed and precision count; its length is the history's. advance: called with
+    Of a market whose numbers are drawn the simulations have the draws in turn, so that the bands
+    hold what is not known of it. simulation: step, seed and precision count; its length is the history's. advance: called with
     the simulations done and wanted. Raises StresscubeError where the step does not divide a bar.
     """
     real = facts(history, assets)
     every = steps_a_bar(history, simulation)
     run = replace(simulation, steps=len(history.returns) * every)
     found: dict[str, list[float]] = {name: [] for name in real}
-    at_once = view.LANES * threads
-    for first in range(0, simulations, at_once):
-        count = min(at_once, simulations - first)
-        bars = view.bars(market, run, every, first, count, threads=threads)
+    done = 0
+    for one_market, first, count in _parts(market, simulations, view.LANES * threads):
+        bars = view.bars(one_market, run, every, first, count, threads=threads)
         for path in range(count):
             funding = bars.funding[path] if history.funding is not None else None
             one = replace(history, returns=bars.returns[path], funding=funding)
             for name, value in facts(one, assets).items():
                 found[name].append(value)
+        done += count
         if advance is not None:
-            advance(first + count, simulations)
+            advance(done, simulations)
     return tuple(
         Fact(name, value, np.array(found[name]), band)
         for name, value in real.items()
         if len(found[name]) == simulations
     )
+
+
+def _parts(
+    market: AnyMarket, simulations: int, at_once: int
+) -> Iterator[tuple[AnyMarket, int, int]]:
+    """(market, first path, paths) of all simulations; draws of a market have as many each."""
+    draws = market.draws if isinstance(market, DrawnSpec) else (market,)
+    shares = [len(range(k, simulations, len(draws))) for k in range(len(draws))]
+    first = 0
+    for draw, share in zip(draws, shares, strict=True):
+        for at in range(0, share, at_once):
+            count = min(at_once, share - at)
+            yield draw, first, count
+            first += count
 
 
 def steps_a_bar(history: Series, simulation: SimulationSpec) -> int:

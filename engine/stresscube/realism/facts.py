@@ -27,6 +27,7 @@ class Series:
     """returns: [bars, 2]. step: hours a bar. funding: prints [prints, 2] of both legs, or none.
 
     interval: hours between prints. point: the rate where the exchange's clamp puts a point mass.
+    slope: of leg b's log-price on leg a's, where what is left of it reverts: the basis.
     """
 
     returns: Array
@@ -34,11 +35,12 @@ class Series:
     funding: Array | None = None
     interval: float = 8.0
     point: float = 0.0001
+    slope: float | None = None
 
 
 def facts(series: Series, assets: tuple[str, str]) -> dict[str, float]:
     """Every fact that the series' length and step allow, by name."""
-    return dict([*_of_prices(series, assets), *_of_funding(series, assets)])
+    return dict([*_of_prices(series, assets), *_of_basis(series), *_of_funding(series, assets)])
 
 
 def _of_prices(series: Series, assets: tuple[str, str]) -> Iterator[tuple[str, float]]:
@@ -68,6 +70,32 @@ def _of_prices(series: Series, assets: tuple[str, str]) -> Iterator[tuple[str, f
                 yield f"correlation over {window}, {q:.0%}", float(value)
 
 
+def _of_basis(series: Series) -> Iterator[tuple[str, float]]:
+    """Of the basis at the bars' ends, less a straight line: prices begin anywhere, and drift."""
+    if series.slope is None:
+        return
+    a, b = np.cumsum(series.returns, axis=0).T
+    basis = b - series.slope * a
+    line = np.linspace(-1.0, 1.0, len(basis))
+    basis = basis - basis.mean() - line * (basis @ line / (line @ line))
+    yield "basis sd", float(basis.std())
+    for lag, hours in LAGS.items():
+        bars = round(hours / series.step)
+        if bars >= 1 and len(basis) > FEWEST * bars:
+            yield f"basis half-life over {lag}, h", half_life(basis, bars) * series.step
+    yield "basis kurtosis", kurtosis(basis)
+    yield "basis furthest", float(np.abs(basis).max())
+
+
+def half_life(x: Array, lag: int) -> float:
+    """The half-life, in bars, of the exponential that has x's autocorrelation at a lag.
+
+    0 where that is not positive. Several lags tell a fast part from a slow one.
+    """
+    left = memory(x, lag)
+    return lag * math.log(0.5) / math.log(min(left, 1.0 - 1e-12)) if left > 0.0 else 0.0
+
+
 def _of_funding(series: Series, assets: tuple[str, str]) -> Iterator[tuple[str, float]]:
     if series.funding is None or len(series.funding) < FEWEST:
         return
@@ -93,9 +121,13 @@ def summed(x: Array, count: int) -> Array:
 
 
 def kurtosis(x: Array) -> float:
-    """The fourth moment over the square of the second: 3 for Gaussian returns."""
+    """The fourth moment over the square of the second: 3 for Gaussian returns.
+
+    0 of a series that stands still.
+    """
     deviation = x - x.mean()
-    return float((deviation**4).mean() / (deviation**2).mean() ** 2)
+    square = float((deviation**2).mean()) ** 2
+    return float((deviation**4).mean()) / square if square > 0.0 else 0.0
 
 
 def memory(x: Array, lag: int) -> float:

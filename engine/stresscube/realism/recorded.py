@@ -72,8 +72,24 @@ def recorded(
         funding=funding,
         interval=market.funding_interval,
         point=market.interest * market.funding_interval / EIGHT_HOURS,
+        slope=slope_of(market),
     )
     return series, found.notes
+
+
+def slope_of(market: Market) -> float | None:
+    """Of what lasts in leg b's price on leg a's; None where nothing reverts.
+
+    It is what the variances of the diffusion say, as in a market of cointegrated legs.
+    """
+    if not market.mispriced:
+        return None
+    regime = market.regimes[0]
+    a, b = regime.volatility
+    rho = regime.correlation
+    if rho is None:
+        rho = market.correlation_regimes[0].correlation
+    return rho * b / a if a > 0.0 else 0.0
 
 
 def _moment(text: str, option: str) -> str:

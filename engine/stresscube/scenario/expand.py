@@ -10,6 +10,7 @@ from typing import cast
 from stresscube.scenario import chains
 from stresscube.scenario.code import Parameter
 from stresscube.scenario.dotted import replaced, resolve
+from stresscube.scenario.draws import markets
 from stresscube.scenario.leaves import Duration
 from stresscube.scenario.policy import Policy, Scenario
 from stresscube.scenario.recorded import replay_spec
@@ -33,6 +34,7 @@ from stresscube_kernels.spec import (
     AnyMarket,
     ChainSpec,
     CorrelationRegimeSpec,
+    DrawnSpec,
     FundingRegimeSpec,
     JumpSpec,
     LegJumpSpec,
@@ -50,6 +52,8 @@ from stresscube_kernels.spec import (
 
 Point = Mapping[str, float | str]
 """Axis.key -> one value of that axis; keys not swept come from the scenario."""
+
+DRAW = "market.uncertainty.draw"
 
 GAUSSIAN_DOF = 1e5
 """Student-t returns of more degrees of freedom are Gaussian: their kurtosis is 3 to 1e-4."""
@@ -73,8 +77,15 @@ class Axis:
 
 
 def axes(scenario: Scenario) -> tuple[Axis, ...]:
-    """The swept axes in cube order: market, venue, policy; file order within each."""
+    """The swept axes in cube order: market, venue, policy; file order within each.
+
+    Draws of the market's numbers that are market points have an axis of their own.
+    """
     found = [_axis(scenario, key, values) for key, values in scenario.sweep.items()]
+    asked = scenario.market.uncertainty
+    if asked is not None and asked.per == "market" and asked.draw is None:
+        values = tuple(map(float, range(asked.draws)))
+        found += [] if DRAW in scenario.sweep else [_axis(scenario, DRAW, values)]
     order = ("market", "venue", "policy")
     return tuple(sorted(found, key=lambda axis: order.index(axis.kind)))
 
@@ -84,18 +95,29 @@ def any_market(scenario: Scenario, point: Point) -> AnyMarket:
 
     Raises ScenarioError if it follows code that is not trusted, or data that cannot be used.
     """
-    if scenario.market.replayed:
-        return replay_spec(scenario, _market_at(scenario, point))
-    return market_spec(scenario, point)
+    market = _market_at(scenario, point)
+    if market.replayed:
+        return replay_spec(scenario, market)
+    asked = market.uncertainty
+    if asked is None:
+        return _simulated(scenario, market)
+    drawn = tuple(_simulated(scenario, it) for it in markets(scenario, market))
+    if asked.draw is not None:
+        return drawn[0]
+    return DrawnSpec(_simulated(scenario, market), drawn)
 
 
 def market_spec(scenario: Scenario, point: Point) -> MarketSpec:
-    """The simulated market at one point of the sweep; keys of other kinds are passed over.
+    """The simulated market at one point of the sweep, its numbers the file's and not drawn.
 
-    What does nothing anywhere (jumps of intensity 0, mispricing that never moves) is left out,
-    so that it costs nothing. Raises ScenarioError if it follows code that is not trusted.
+    Keys of other kinds are passed over. What does nothing anywhere (jumps of intensity 0,
+    mispricing that never moves) is left out, so that it costs nothing. Raises ScenarioError
+    if it follows code that is not trusted.
     """
-    market = _market_at(scenario, point)
+    return _simulated(scenario, _market_at(scenario, point))
+
+
+def _simulated(scenario: Scenario, market: Market) -> MarketSpec:
     correlated, funded = market.correlation_regimes, market.funding_regimes
     scaled = market.volatility_regimes
     mispriced, smoothing = market.mispriced, market.mark_smoothing
@@ -185,7 +207,8 @@ def _axis(scenario: Scenario, key: str, values: tuple[float | str, ...]) -> Axis
     target = resolve(scenario, key)
     kind = "market" if target.market else "venue" if key == "venue" else "policy"
     units = "h" if isinstance(target.leaf, Duration) else target.leaf.unit
-    return Axis(dimension(key), key, kind, values, units, target.title)
+    name = "draw" if key == DRAW else dimension(key)
+    return Axis(name, key, kind, values, units, target.title)
 
 
 def _market_at(scenario: Scenario, point: Point) -> Market:

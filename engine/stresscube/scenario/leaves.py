@@ -202,6 +202,23 @@ class Text(Leaf):
 
 
 @dataclass(frozen=True)
+class FileName(Leaf):
+    """A file, by its name relative to the scenario file's folder."""
+
+    @property
+    def allowed(self) -> str:
+        return "the name of a file, in quotes"
+
+    def parse(self, value: object) -> str:
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            raise self.refuse(value)
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string"}
+
+
+@dataclass(frozen=True)
 class Files(Leaf):
     """A list of files, by names relative to the scenario file's folder."""
 
@@ -217,12 +234,7 @@ class Files(Leaf):
         names = cast("list[object]", value)
         if len(names) > self.most:
             raise Wrong(("", f"has {len(names):,} files; at most {self.most:,}"))
-        return cast("tuple[str, ...]", each(self._name, names))
-
-    def _name(self, value: object) -> str:
-        if not isinstance(value, str) or not value.strip() or "\0" in value:
-            raise Wrong(("", "must be the name of a file, in quotes"))
-        return value
+        return cast("tuple[str, ...]", each(FileName().parse, names))
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": {"type": "string"}, "maxItems": self.most}

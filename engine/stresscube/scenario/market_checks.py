@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from stresscube.scenario import chains, replay_checks
 from stresscube.scenario.faults import Problem, did_you_mean, quoted
 from stresscube.scenario.policy import Document
-from stresscube.scenario.schema import Market, Regime, Simulation
+from stresscube.scenario.schema import Market, Regime, Simulation, Uncertainty
 from stresscube.scenario.units import HOURS_PER_YEAR, format_duration, whole_multiple
+from stresscube_kernels.draws import PATHS_A_DRAW
+from stresscube_kernels.replay import BATCHES
 
 MOST_EVENTS = 0.1
 """Events a step beyond which one at most is too few: the second one has 5% of the first's rate."""
@@ -30,6 +32,7 @@ def problems(document: Document) -> Iterator[Problem]:
     if market.replayed:
         yield from replay_checks.problems(market)
         return
+    yield from _draws(market.uncertainty, simulation)
     if not market.regimes:
         yield Problem("market.regimes", "is missing; add [[market.regimes]]")
     yield from _chains(market)
@@ -44,6 +47,30 @@ def problems(document: Document) -> Iterator[Problem]:
     if market.funded:
         yield from whole_steps(market.funding_interval, "market.funding_interval", simulation.step)
     yield from _shocks(market, simulation)
+
+
+def _draws(asked: Uncertainty | None, simulation: Simulation) -> Iterator[Problem]:
+    """Whether batches have draws of their own, and draws the same number of paths."""
+    if asked is None or asked.per != "path" or asked.draw is not None:
+        return
+    key = "market.uncertainty.draws"
+    if asked.draws % BATCHES:
+        yield Problem(
+            key,
+            f"must be a multiple of {BATCHES} where paths have the draws, so that none of the "
+            f"{BATCHES} batches that errors of differences come from shares a draw with another",
+            ("market.uncertainty.per",),
+        )
+        return
+    together = asked.draws * PATHS_A_DRAW
+    if simulation.paths % together:
+        more = (simulation.paths // together + 1) * together
+        yield Problem(
+            "simulation.paths",
+            f"must be a multiple of {together:,}, {PATHS_A_DRAW} paths for each of the "
+            f"{asked.draws} draws; take {more:,}",
+            (key, "market.uncertainty.per"),
+        )
 
 
 def whole_steps(hours: float, at: str, step: float) -> Iterator[Problem]:

@@ -84,7 +84,7 @@ def on_tape(scenario: Scenario, tape: Tape) -> Scenario:
 
 def anywhere(scenario: Scenario) -> Scenario:
     """The scenario for a process with another current folder: the data lie where they lie here."""
-    if not scenario.market.replayed:
+    if not scenario.market.reads_files:
         return scenario
     return scenario.model_copy(update={"source": str(Path(scenario.source).absolute())})
 

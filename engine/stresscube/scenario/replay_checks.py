@@ -18,6 +18,9 @@ def problems(market: Market) -> Iterator[Problem]:
     if market.step is not None:
         sentence = 'would never run, because market.source is "replay"; leave it out'
         yield Problem("market.step", sentence, ("market.source",))
+    if market.uncertainty is not None:
+        sentence = 'would change nothing, because market.source is "replay"; leave it out'
+        yield Problem("market.uncertainty", sentence, ("market.source",))
     if replay is None:
         yield Problem("market.replay", "is missing; add [market.replay] with files")
         return
@@ -35,6 +38,8 @@ def idle(market: Market, target: Target) -> str | None:
         return "is one for the whole cube; run again with --set instead"
     if market.replayed and word not in ACTING:
         return 'would change nothing, because market.source is "replay"'
+    if word == "uncertainty" and target.path[-1] != "draw":
+        return "is one for the whole cube; run again with --set instead"
     if not market.replayed and word == "replay":
         return 'would change nothing, because market.source is "simulated"'
     return None

@@ -15,6 +15,7 @@ from stresscube.scenario.code import Parameter, Parameters, Place
 from stresscube.scenario.leaves import (
     Choice,
     Duration,
+    FileName,
     Files,
     Moment,
     Pair,
@@ -287,6 +288,27 @@ class Replay(Table):
     )
 
 
+class Uncertainty(Table):
+    """Draws of numbers that are only estimated: each path has one, or each market point."""
+
+    file: Annotated[str, FileName()] = key(
+        ..., "A CSV file: a line of dotted keys, then a line of values for each draw.",
+        "btc_eth.draws.csv",
+    )  # fmt: skip
+    draws: Annotated[int, Whole(1, 4096, "1 to 4096")] = key(
+        32, "How many of its rows are used, from the first on.", 32
+    )
+    per: Annotated[str, Choice(("path", "market"))] = key(
+        "path",
+        "Paths have the draws in turn, 64 neighbours each, and errors are those of draws; or each "
+        'draw is a market point, on an axis "draw".',
+        "market",
+    )
+    draw: Annotated[float | None, Real(0, 4095)] = key(
+        None, "The only draw that is used, counted from 0; it may be swept.", 3
+    )
+
+
 class Market(Table):
     """The two assets and the chains that drive them."""
 
@@ -300,6 +322,7 @@ class Market(Table):
         "replay",
     )
     replay: Replay | None = key(None, Replay.__doc__ or "", None)
+    uncertainty: Uncertainty | None = key(None, Uncertainty.__doc__ or "", None)
     initial_regime: Annotated[str, NAME] = key(
         STATIONARY,
         'Regime at time 0: a name, or "stationary" for a draw from the long-run law.',
@@ -368,6 +391,11 @@ class Market(Table):
     def replayed(self) -> bool:
         """Whether recorded history makes the market."""
         return self.source == "replay"
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether files beside the scenario's are read: history, or draws of the numbers."""
+        return self.replayed or self.uncertainty is not None
 
     @property
     def mispriced(self) -> bool:

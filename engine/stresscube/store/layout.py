@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from stresscube.plan import FORMAT, Plan
 from stresscube.scenario.recorded import described, recorded
 from stresscube.store.encoding import codecs
 from stresscube.text import label
+from stresscube_kernels.draws import PATHS_A_DRAW
 
 ROOT = "cube.zarr"
 KEYS: Any = {"name": "default", "separator": "."}
@@ -107,7 +108,10 @@ def context(plan: Plan) -> Context:
     """Return what the estimators need to know of a run."""
     simulation = plan.simulation
     horizon = simulation.steps * simulation.step
-    return Context(horizon, simulation.step, simulation.steps, regimes=plan.regimes)
+    known = Context(horizon, simulation.step, simulation.steps, regimes=plan.regimes)
+    if (count := plan.draws) == 0:
+        return known
+    return replace(known, draws=count, group=PATHS_A_DRAW)
 
 
 def groups(plan: Plan) -> dict[str, tuple[Variable, ...]]:
@@ -243,7 +247,10 @@ def _attributes(plan: Plan) -> dict[str, Any]:
 
 
 def _data(plan: Plan) -> dict[str, Any]:
-    """Return what is to be said of recorded data."""
+    """Return what is to be said of recorded data, or draws."""
+    if asked := plan.scenario.market.uncertainty:
+        words = f"{asked.draws} draws of the market's numbers, from {asked.file}"
+        return {"draws": words, "data_hash": plan.identity["data"]}
     if not plan.scenario.market.replayed:
         return {}
     found = recorded(plan.scenario)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stresscube.identity import SOURCES, sources_hash
-from stresscube.scenario.recorded import recorded
+from stresscube.identity import SOURCES, data_of, sources_hash
 from stresscube.store.layout import DAYS, PATH_OUTCOMES
 from stresscube.store.objects import Place
 from stresscube.tracing.cell import Cell, open_cell
@@ -86,8 +85,8 @@ def _notes(cell: Cell, found: Found, made: Mapping[str, float]) -> list[str]:
     if cell.index is None:
         notes.append("no cell of this cube: a value of --set was not swept")
     identity, scenario = cell.plan.identity, cell.plan.scenario
-    if scenario.market.replayed and recorded(scenario).fingerprint != identity["data"]:
-        notes.append("NOT the run's path: the recorded data have changed since")
+    if scenario.market.reads_files and data_of(scenario) != identity["data"]:
+        notes.append("NOT the run's path: the data that it read have changed since")
     code = {code.key: code.rules for code in scenario.code}
     sources = {name: sources_hash(name) for name in SOURCES}
     if (identity["sources"], identity["code"]) != (sources, code):

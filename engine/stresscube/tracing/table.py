@@ -13,7 +13,7 @@ import pandas as pd
 from stresscube.errors import RunError, StresscubeError
 from stresscube.text import suggest
 from stresscube_kernels.ledger import COLUMNS, Ledger
-from stresscube_kernels.spec import AnyMarket, MarketSpec
+from stresscube_kernels.spec import AnyMarket, MarketSpec, believed
 
 ENDINGS = (".csv", ".parquet")
 DIGITS = {"float32": 9, "float64": 17}
@@ -22,7 +22,7 @@ DIGITS = {"float32": 9, "float64": 17}
 
 def regimes(market: AnyMarket) -> list[str]:
     """Return the names of a market's regimes."""
-    if isinstance(market, MarketSpec):
+    if isinstance(market := believed(market), MarketSpec):
         return [regime.name for regime in market.regimes]
     return ["history"]
 
@@ -30,7 +30,7 @@ def regimes(market: AnyMarket) -> list[str]:
 def table(ledger: Ledger, market: AnyMarket, about: Mapping[str, Any]) -> pd.DataFrame:
     """Return a ledger's columns as a table, regimes by name; about: its attributes."""
     names = {"regime": regimes(market), "correlation_regime": list[str]()}
-    if isinstance(market, MarketSpec):
+    if isinstance(market := believed(market), MarketSpec):
         names["correlation_regime"] = [regime.name for regime in market.correlation_regimes]
     words = {
         name: np.array([*known, ""], object)[ledger.columns[name]] for name, known in names.items()

@@ -15,6 +15,10 @@
 // memory they would stay in registers for the whole loop. (All parameters of a kernel may take
 // 4 KB, since CUDA 12.1 32 KB.)
 //
+// Where they are drawn (PATHS_A_DRAW > 0) there are several sets, in global memory. A warp has one,
+// so that each load serves all its threads, and because the tape might lie there too for all that
+// the compiler knows, numbers are loaded where they are used and stay in no register.
+//
 // Neighbouring threads hold neighbouring policies, so every load and store of a record's field
 // is one contiguous run. `n_policies` is a multiple of THREADS * POLICIES_PER_THREAD: the host
 // pads. What metrics want is the other way round, paths last: `gather_outcomes` turns it.
@@ -26,11 +30,19 @@ inline constexpr int GATHER_THREADS = 256;  // a warp a row, so several rows at 
 
 static_assert(sizeof(Tick) % 16 == 0, "ticks are moved 16 bytes at a time");
 
-extern "C" __global__ void market_run(const Market market, uint32_t key_0, uint32_t key_1,
-                                      uint32_t first_path, int n_steps, int paths, real *states,
-                                      Tick *tape) {
+#if PATHS_A_DRAW
+#define MARKET const Market *markets, uint32_t draws
+#else
+#define MARKET const Market market
+#endif
+
+extern "C" __global__ void market_run(MARKET, uint32_t key_0, uint32_t key_1, uint32_t first_path,
+                                      int n_steps, int paths, real *states, Tick *tape) {
   const int path = blockIdx.x * blockDim.x + threadIdx.x;
   if (path >= paths) return;
+#if PATHS_A_DRAW
+  const Market &market = markets[(first_path + uint32_t(path)) / PATHS_A_DRAW % draws];
+#endif
   Draw draw = {first_path + uint32_t(path), 0, key_0, key_1};
   State state;
   start_market(state, market, draw);

@@ -1,0 +1,197 @@
+"""Which regimes have jumps: those of which Schwarz's criterion approves, one kind after the other.
+
+A kind is tried for a regime with the states' law as it is, which says by how much the likelihood
+would rise at least (that is a step of expectation and maximisation), and only then fitted with all
+else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from stresscube.calibrate.densities import Jump, Returns
+from stresscube.calibrate.design import Design
+from stresscube.calibrate.fit import Fit, fit
+from stresscube.calibrate.likelihood import Likelihood
+from stresscube_kernels.hidden import Workspace
+
+Array = NDArray[np.float64]
+Tell = Callable[[str], None]
+KINDS = ("news", "a", "b")
+SEEN = 0.02
+"""Probability of a regime below which a bar is not asked for its jumps."""
+PROMISING = 0.5
+"""Share of what BIC asks for that the least rise must reach before all is fitted anew."""
+SHIFTED = (0, 1, 3)
+"""Of a state's numbers, those that a trial moves beside the jumps: both deviations and the tail."""
+FEWEST = 100
+"""Bars of a regime below which nothing is tried."""
+SHARE, WIDTH = 0.005, 4.0
+"""Jumps a bar and deviations of the regime, where a trial begins."""
+FAILURES = 2
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A kind of jump in a regime: the least rise, the jump's parameters, the regime's shifts."""
+
+    jump: Jump
+    rise: float
+    values: Array
+    shifts: Array
+
+
+def with_jumps(returns: Array, found: Fit, tell: Tell, *, enough: float, threads: int = 1) -> Fit:
+    """The fit with the jumps that BIC approves of, or as it was."""
+    best, refused, failures = found, set[Jump](), 0
+    while failures < FAILURES:
+        trials = [one for one in tried(returns, best, threads) if one.jump not in refused]
+        if not trials:
+            break
+        price = [len(one.values) * math.log(best.bars) / 2.0 for one in trials]
+        promise = [one.rise - cost for one, cost in zip(trials, price, strict=True)]
+        k = int(np.argmax(promise))
+        if trials[k].rise < PROMISING * price[k]:
+            break
+        design, theta = jumping(best, trials[k])
+        made = fit(returns, design, theta, enough=enough, threads=threads)
+        tell(f"{words(trials[k].jump)}: BIC {made.bic:,.0f}")
+        if made.bic < best.bic:
+            best = made
+        else:
+            refused.add(trials[k].jump)
+            failures += 1
+    return simpler(returns, best, tell, enough=enough, threads=threads)
+
+
+def simpler(returns: Array, best: Fit, tell: Tell, *, enough: float, threads: int) -> Fit:
+    """The fit with less, as long as BIC falls: one kind left out, or news that move one leg.
+
+    Jumps of one regime, before it has its own, look like those of another.
+    """
+    while True:
+        made = [fit(returns, *fewer, enough=enough, threads=threads) for fewer in _fewer(best)]
+        least = min(made, key=lambda one: one.bic, default=best)
+        if least.bic >= best.bic:
+            return best
+        best = least
+        tell(f"with fewer kinds of jumps: BIC {best.bic:,.0f}")
+
+
+def _fewer(found: Fit) -> list[tuple[Design, Array]]:
+    """Designs with a kind of jump less, or a leg less in one, and where to begin."""
+    made: list[tuple[Design, Array]] = []
+    values = dict(zip(found.design.names, found.theta, strict=True))
+    for jump in found.design.jumps:
+        others = tuple(one for one in found.design.jumps if one != jump)
+        alone = [Jump(jump.regime, leg) for leg in "ab"] if jump.kind == "news" else []
+        if found.design.legs == 1:
+            alone = []
+        for instead in [(), *((one,) for one in alone if one not in others)]:
+            jumps = sorted([*others, *instead], key=lambda j: (j.regime, j.kind))
+            design = replace(found.design, jumps=tuple(jumps))
+            begin = dict(values)
+            for one in instead:
+                prefix = f"0.news{jump.regime}."
+                row = [values[prefix + field] for field in ("rate", one.kind, f"s{one.kind}")]
+                begin |= dict(zip(one.names, row, strict=True))
+            made.append((design, np.array([begin[name] for name in design.names])))
+    return made
+
+
+def words(jump: Jump) -> str:
+    """For people. Regimes have the order of the fit here, not yet that of the file."""
+    what = {"news": "jumps of both legs", "a": "jumps of leg a", "b": "jumps of leg b"}
+    return f"{what[jump.kind]} in one more regime"
+
+
+def jumping(before: Fit, trial: Trial) -> tuple[Design, Array]:
+    """A design with one kind of jump more, and where to begin."""
+    jumps = sorted([*before.design.jumps, trial.jump], key=lambda j: (j.regime, j.kind))
+    design = replace(before.design, jumps=tuple(jumps))
+    values = dict(zip(before.design.names, before.theta, strict=True))
+    values |= dict(zip(trial.jump.names, trial.values, strict=True))
+    for field, shift in zip(("a", "b", "nu"), trial.shifts, strict=True):
+        name = f"0.{field}{trial.jump.regime}"
+        if name in values:
+            values[name] += shift
+    return design, np.array([values[name] for name in design.names])
+
+
+def tried(returns: Array, found: Fit, threads: int) -> list[Trial]:
+    """Every kind that a regime has not."""
+    design = found.design
+    kinds = KINDS if design.legs > 1 else ("a",)
+    jumps = [Jump(i, kind) for i in range(design.sizes[0]) for kind in kinds]
+    law = Likelihood(returns, design, threads=threads).law(found.theta)
+    centred = returns - returns.mean(axis=0)
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(
+            lambda jump: _try(centred, law, found, jump),
+            [jump for jump in jumps if jump not in design.jumps],
+        ))  # fmt: skip
+
+
+def _try(returns: Array, law: Array, found: Fit, jump: Jump) -> Trial:
+    """The likelihood given the law of the states, climbed by one regime's numbers."""
+    design = found.design
+    first, count = design.returns.blocks[jump.regime]
+    own = law[:, first : first + count]
+    rows = own.sum(axis=1) > SEEN
+    if rows.sum() < FEWEST:
+        return Trial(jump, 0.0, np.zeros(len(jump.fields)), np.zeros(len(SHIFTED)))
+    bars, own = np.ascontiguousarray(returns[rows]), np.ascontiguousarray(own[rows])
+    numbers = design.states(found.theta)[:, first : first + count]
+    known = {
+        Jump(0, other.kind): found.theta[place]
+        for other, place in design.jumping.items() if other.regime == jump.regime
+    }  # fmt: skip
+    new, maker = Jump(0, jump.kind), Returns(design.legs, ((0, count),))
+    work = Workspace(len(bars), (1, count))
+    work.law[:] = own
+
+    def loss(at: Array) -> tuple[float, Array]:
+        moved = numbers.copy()
+        moved[list(SHIFTED)] += at[: len(SHIFTED), None]
+        jumps = {**known, new: at[len(SHIFTED) :]}
+        made = maker.of(moved, jumps)
+        work.student(bars, made.student, made.normals)
+        by_number, by_jump = maker.slopes(moved, jumps, work.sums(bars, made.student, made.normals))
+        slope = [*by_number[list(SHIFTED)].sum(axis=1), *by_jump[new]]
+        return -work.expected(), -np.array(slope)
+
+    before = maker.of(numbers, known)
+    work.student(bars, before.student, before.normals)
+    nothing = work.expected()
+    seen = own.sum()
+    size = np.exp(numbers[:2] @ own.sum(axis=0) / seen)
+    at = np.concatenate([np.zeros(len(SHIFTED)), new.start(SHARE, WIDTH * size, numbers[2].mean())])
+    unit = 1.0 / np.sqrt(np.concatenate([
+        np.full(len(SHIFTED), seen), new.information(at[len(SHIFTED) :], SHARE * seen)
+    ]))  # fmt: skip
+    bounds: list[tuple[float, float]] = [(-1.0, 1.0)] * len(SHIFTED)
+    bounds += new.bounds(size, found.bars)
+    climbed: Any = minimize(
+        lambda scaled: _scaled(loss, scaled, unit), at / unit, jac=True, method="L-BFGS-B",
+        bounds=[(low / u, high / u) for (low, high), u in zip(bounds, unit, strict=True)],
+        options={"maxiter": 40, "ftol": 0.2 / max(1.0, abs(nothing))},
+    )  # fmt: skip
+    values = np.asarray(climbed.x) * unit
+    return Trial(
+        jump, -float(climbed.fun) - nothing, values[len(SHIFTED) :], values[: len(SHIFTED)]
+    )
+
+
+def _scaled(
+    loss: Callable[[Array], tuple[float, Array]], scaled: Array, unit: Array
+) -> tuple[float, Array]:
+    value, slope = loss(scaled * unit)
+    return value, slope * unit
