@@ -1,0 +1,5 @@
+"""How metrics change with the numbers of a policy, its venues and its market."""
+
+from stresscube.gradients.problem import Found, Problem
+
+__all__ = ["Found", "Problem"]
