@@ -8,7 +8,7 @@ derivative at a time, where here every statistic of every batch has its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +24,15 @@ from .rules import market_rules_of, rules_of
 from .spec import Job
 from .tree import names, values
 from .xla import local_devices
-from .xla_expected import BATCHES, Softness, compiled, statistics
+from .xla_expected import BATCHES, Softness, compiled
 from .xla_steps import AXIS, Numbers
 
 Array = NDArray[Any]
 ON_PROCESSOR = 2**14
 """Accounts, those of the derivatives with them, that a processor takes at a time."""
 ON_ACCELERATOR = 2**20
+STATISTICS = 16
+"""About as many as are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Direction:
     table: Array
     policies: Array
 
+    @property
+    def market(self) -> bool:
+        """Whether it moves the market."""
+        return bool(self.reals.any() or self.table.any())
+
 
 def pack(job: Job, shape: Shape) -> Packed:
     """The numbers of a job in the code of a shape."""
@@ -72,7 +79,7 @@ def batch_paths(policies: int, directions: int, devices: Sequence[Any]) -> int:
 def batch_bytes(shape: Shape, policies: int, directions: int, devices: Sequence[Any]) -> int:
     """About what a batch takes, whatever the number of steps: states before and after a step."""
     path = len(names(market_rules_of(shape).state)) + len(Tick._fields)
-    account = len(names(rules_of(shape).account)) + len(statistics(2))
+    account = len(names(rules_of(shape).account)) + STATISTICS
     each = 2 * 8 * (path + policies * account) * (1 + directions)
     return each * batch_paths(policies, directions, devices)
 
@@ -80,8 +87,8 @@ def batch_bytes(shape: Shape, policies: int, directions: int, devices: Sequence[
 class Sums:
     """Sums of statistics over paths, for code of one shape, any numbers and any range of paths."""
 
-    def __init__(self, shape: Shape, steps: int, seed: int) -> None:
-        self.shape, self.steps = shape, np.uint32(steps)
+    def __init__(self, shape: Shape, statistics: Sequence[str], steps: int, seed: int) -> None:
+        self.shape, self.statistics, self.steps = shape, tuple(statistics), np.uint32(steps)
         self.devices = local_devices()
         self._key = np.array(seed_words(seed), np.uint32)
         mesh = Mesh(np.array(self.devices), (AXIS,))
@@ -90,8 +97,15 @@ class Sums:
     def values(
         self, at: Packed, losses: Array, *, temperature: float, first_path: int, paths: int
     ) -> Array:
-        """[statistics, policies, BATCHES]. first_path: a multiple of BATCHES."""
-        return self._run(at, (), losses, temperature, first_path, paths)[0]
+        """[statistic, policies, BATCHES]. first_path: a multiple of BATCHES."""
+        total = compiled(self.shape, self.statistics)["total"]
+        numbers = self._numbers(at)
+
+        def call(*rest: Any) -> Any:
+            return total(numbers, *rest)
+
+        policies = at.policies.shape[1]
+        return self._sum(call, policies, 0, losses, temperature, first_path, paths)
 
     def derived(
         self,
@@ -102,45 +116,53 @@ class Sums:
         temperature: float,
         first_path: int,
         paths: int,
-    ) -> tuple[Array, Array]:
-        """The same, and their derivatives [directions, statistics, policies, BATCHES]."""
-        found, derivatives = self._run(at, moves, losses, temperature, first_path, paths)
-        return found, derivatives
+    ) -> Array:
+        """Derivatives of `values`, [direction, statistic, policies, BATCHES]."""
+        numbers, calls = self._numbers(at), compiled(self.shape, self.statistics)
+        policies = at.policies.shape[1]
+        found = np.zeros((len(moves), len(self.statistics), policies, BATCHES))
+        for market in (False, True):
+            these = [k for k, move in enumerate(moves) if move.market == market]
+            if not these:
+                continue
+            chosen = [moves[k] for k in these]
+            along: Any = np.array([move.policies for move in chosen])
+            if market:
+                reals, table = ([getattr(m, part) for m in chosen] for part in ("reals", "table"))
+                along = np.array(reals), np.array(table), along
+            derivative = calls["by_market" if market else "by_policy"]
 
-    def _run(
+            def call(*rest: Any, along: Any = along, derivative: Any = derivative) -> Any:
+                return derivative(numbers, along, *rest)
+
+            found[these] = self._sum(
+                call, policies, len(these), losses, temperature, first_path, paths
+            )
+        return found
+
+    def _numbers(self, at: Packed) -> Numbers:
+        return Numbers(at.reals, at.words, at.table, at.policies, self._key)
+
+    def _sum(
         self,
-        at: Packed,
-        moves: Sequence[Direction],
+        call: Callable[..., Any],
+        policies: int,
+        directions: int,
         losses: Array,
         temperature: float,
         first_path: int,
         paths: int,
-    ) -> tuple[Array, Array]:
-        policies = at.policies.shape[1]
-        size = batch_paths(policies, len(moves), self.devices)
+    ) -> Array:
+        """The sum over batches of paths of what a call makes of each."""
+        size = batch_paths(policies, directions, self.devices)
         each = BATCHES * len(self.devices)
         size = min(size, -(-paths // each) * each)
-        shape = len(statistics(len(losses))), policies, BATCHES
-        found, derived = np.zeros(shape), np.zeros((len(moves), *shape))
-        calls = compiled(self.shape)
+        parts: list[Array] = []
         with jax.enable_x64(True):
-            numbers = Numbers(at.reals, at.words, at.table, at.policies, self._key)
             soft = Softness(np.float64(temperature), np.asarray(losses, np.float64))
-            along = tuple(np.array(column) for column in zip(*map(_parts, moves), strict=True))
             for done in range(0, paths, size):
                 here = first_path + done + np.arange(size, dtype=np.uint64)
                 path = jax.device_put(here.astype(np.uint32), self._each)
                 counts = jax.device_put((np.arange(size) < paths - done) * 1.0, self._each)
-                if moves:
-                    total, change = calls["derived"](
-                        numbers, along, soft, path, counts, self.steps
-                    )
-                    derived += np.asarray(change)
-                else:
-                    total = calls["total"](numbers, soft, path, counts, self.steps)
-                found += np.asarray(total)
-        return found, derived
-
-
-def _parts(move: Direction) -> tuple[Array, Array, Array]:
-    return move.reals, move.table, move.policies
+                parts.append(np.asarray(call(soft, path, counts, self.steps)))
+        return np.sum(parts, axis=0)

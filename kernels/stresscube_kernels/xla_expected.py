@@ -22,28 +22,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from .contract import Shape
-from .lines import Program, needed, without
+from .lines import Line, Program, needed, without
 from .programs import Programs, programs
 from .xla_ops import Evaluator
-from .xla_soft import deaths, soft_operations, softened
+from .xla_soft import deaths, reads, soft_operations, softened
 from .xla_steps import Carry, Numbers, Stepper
 
 BATCHES = 32
 """Path p is in batch p mod this."""
-SUMMED = (
-    "deficit", "fees", "slippage", "funding", "liquidation_cost", "turnover", "pnl_a", "pnl_b",
-    "pnl_mispricing", "max_drawdown",
-)  # fmt: skip
-"""Outcomes whose mean over paths is kept."""
-POWERS = 2
-"""Powers of the return whose means are kept."""
+FROM_EQUITY = ("power_1", "power_2", "downside")
+BEYOND = "beyond_"
+"""Followed by the number of a loss: how far a path's loss goes beyond it."""
+LIQUIDATED = "liquidated"
 
 
-def statistics(levels: int) -> tuple[str, ...]:
-    """What is kept of a path, in order; `beyond` once for each level."""
-    powers = tuple(f"power_{k}" for k in range(1, POWERS + 1))
-    tails = tuple(f"beyond_{k}" for k in range(levels))
-    return (*powers, "downside", "liquidated", *SUMMED, *tails)
+def outcome_of(statistic: str) -> str:
+    """The outcome that a statistic is made of; most are an outcome themselves."""
+    if statistic in FROM_EQUITY or statistic.startswith(BEYOND):
+        return "final_equity"
+    return "liquidation_step" if statistic == LIQUIDATED else statistic
 
 
 class Softness(NamedTuple):
@@ -71,22 +68,21 @@ class Weighed(NamedTuple):
 class Expected:
     """The expected statistics of paths for a shape of code."""
 
+    statistics: tuple[str, ...]
     made: Programs
     steps: Stepper
     touched: Program  # whether each account is touched, outputs `touched_0`, ...
     events: tuple[int, ...]  # the lines that say so
 
-    def total(
-        self, numbers: Numbers, soft: Softness, path: Any, counts: Any, steps: Any
-    ) -> Any:
-        """Sums of each statistic over the paths of each batch, [statistics, policies, BATCHES].
+    def total(self, numbers: Numbers, soft: Softness, path: Any, counts: Any, steps: Any) -> Any:
+        """Sums of each statistic over the paths of each batch, [statistic, policies, BATCHES].
 
         path: numbers (u) from a multiple of BATCHES on, as many as a multiple of it. counts: 1 for
         each that is to count. steps: of the horizon (u).
         """
         grid = self.steps.grid(len(path), numbers)
         nothing = jnp.zeros(grid, self.steps.real)
-        count = len(statistics(len(soft.losses)))
+        count = len(self.statistics)
         begun = Weighed(self.steps.start(numbers, path), nothing + 1.0, (nothing,) * count)
 
         def body(step: Any, so_far: Weighed) -> Weighed:
@@ -111,36 +107,47 @@ class Expected:
             made = self.steps.evaluate(self.made.policy_step, given, known)
             return self.steps.accounts(made, len(carry.path), numbers)
 
-        found = so_far.found
-        left: Any = 1.0
-        for hits, chance in _cases(chances):
-            worth = self.left(numbers, soft, account(hits), tick)
-            found = _more(found, so_far.weight * chance, worth)
-            left = left - chance
+        def give_off(found: tuple[Any, ...]) -> tuple[Any, ...]:
+            for hits, chance in cases(chances):
+                worth = self.left(numbers, soft, account(hits), tick)
+                found = _more(found, so_far.weight * chance, worth)
+            return found
+
+        found, left = so_far.found, so_far.weight
+        if chances:
+            likeliest = chances[0] if len(chances) == 1 else jnp.maximum(*chances)
+            some = jnp.any(likeliest > 0.0)  # mostly nobody is near the margin
+            found = cast("Any", jax.lax.cond)(some, give_off, lambda same: same, found)
+            left = left * (1.0 - likeliest)
         untouched = account([False] * len(self.events))
-        return Weighed(
-            Carry(carry.path, state, tick, untouched), so_far.weight * left, found
-        )
+        return Weighed(Carry(carry.path, state, tick, untouched), left, found)
 
     def left(
         self, numbers: Numbers, soft: Softness, account: tuple[Any, ...], tick: tuple[Any, ...]
     ) -> tuple[Any, ...]:
         """What accounts come to if they are closed now: each statistic [policies, paths]."""
         outcome = self.steps.outcomes(numbers, account, tick)
-        gain = outcome["final_equity"] - 1.0
-        loss = jnp.minimum(gain, 0.0)
-        liquidated = (outcome["liquidation_step"] > 0.5).astype(gain.dtype)
-        beyond = [jnp.maximum(-gain - level[:, None], 0.0) for level in soft.losses]
-        powers = [gain**k for k in range(1, POWERS + 1)]
-        summed = [outcome[name] for name in SUMMED]
-        return (*powers, loss * loss, liquidated, *summed, *beyond)
+        return tuple(_statistic(name, outcome[outcome_of(name)], soft) for name in self.statistics)
+
+
+def _statistic(name: str, outcome: Any, soft: Softness) -> Any:
+    if name == LIQUIDATED:
+        return (outcome > 0.5).astype(outcome.dtype)
+    if outcome_of(name) == name:
+        return outcome
+    gain = outcome - 1.0
+    if name.startswith(BEYOND):
+        return jnp.maximum(-gain - soft.losses[int(name.removeprefix(BEYOND))][:, None], 0.0)
+    if name == "power_1":
+        return gain
+    return (gain if name == "power_2" else jnp.minimum(gain, 0.0)) ** 2
 
 
 def _more(found: tuple[Any, ...], weight: Any, worth: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(x + weight * y for x, y in zip(found, worth, strict=True))
 
 
-def _cases(chances: list[Any]) -> Iterable[tuple[tuple[bool, ...], Any]]:
+def cases(chances: list[Any]) -> Iterable[tuple[tuple[bool, ...], Any]]:
     """Which accounts are touched, and the chance of just that; both share one draw of the bridge.
 
     So the less likely one is touched only where the other is as well.
@@ -155,42 +162,65 @@ def _cases(chances: list[Any]) -> Iterable[tuple[tuple[bool, ...], Any]]:
 
 
 @lru_cache(maxsize=32)
-def expected(shape: Shape) -> Expected:
-    """The expected statistics of a shape of code, in float64."""
+def expected(shape: Shape, statistics: tuple[str, ...]) -> Expected:
+    """These expected statistics of a shape of code, in float64."""
     made = programs(shape)
     step = softened(without(made.policy_step, "acts"))
     events = deaths(step)
+    made = _pruned(replace(made, policy_step=step), events, set(map(outcome_of, statistics)))
     outputs = tuple((f"touched_{k}", line) for k, line in enumerate(events))
     touched = Program(needed(step.lines, events), outputs)
     real = np.dtype(np.float64)
-    made = replace(made, policy_step=step)
-    stepper = Stepper(made, Evaluator(real, soft_operations(real)), paths_last=True)
-    return Expected(made, stepper, touched, tuple(line.number for line in events))
+    steps = Stepper(made, Evaluator(real, soft_operations(real)), paths_last=True)
+    return Expected(statistics, made, steps, touched, tuple(line.number for line in events))
+
+
+def _pruned(made: Programs, events: Iterable[Line], outcomes: set[str]) -> Programs:
+    """Only the fields of accounts that these outcomes depend on, and liquidation."""
+    wanted = {f"outcome.{name}" for name in outcomes}
+    close = _only(made.policy_close, wanted)
+    fields = {"account.alive"}.union(*map(reads, (*events, *(o for _, o in close.outputs))))
+    step = dict(made.policy_step.outputs)
+    while more := set[str]().union(*(reads(step[f]) for f in fields if f in step)) - fields:
+        fields |= more
+    return replace(
+        made,
+        policy_open=_only(made.policy_open, fields),
+        policy_step=_only(made.policy_step, fields),
+        policy_close=close,
+        account_fields=tuple(f for f in made.account_fields if f"account.{f}" in fields),
+        outcome_fields=tuple(f for f in made.outcome_fields if f in outcomes),
+    )
+
+
+def _only(program: Program, names: set[str]) -> Program:
+    outputs = tuple((name, operand) for name, operand in program.outputs if name in names)
+    return Program(needed(program.lines, [operand for _, operand in outputs]), outputs)
 
 
 @lru_cache(maxsize=32)
-def compiled(shape: Shape) -> Mapping[str, Any]:
-    """Compiled functions of a shape.
+def compiled(shape: Shape, statistics: tuple[str, ...]) -> Mapping[str, Any]:
+    """Compiled functions of a shape and what is asked for.
 
-    `total`: that of `Expected`. `derived`: the same with its derivatives, [directions,
-    statistics, BATCHES, policies], along `moves`: directions of (reals, table, policies).
+    `total`: that of `Expected`. The others are its derivatives, [direction, statistic, policies,
+    BATCHES], along `moves`: `by_policy` of policies alone, so that the market is computed once for
+    all directions, `by_market` of (reals, table, policies).
     """
-    sums = expected(shape)
+    sums = expected(shape, statistics)
     jit = cast("Any", jax.jit)
 
-    def derived(
-        numbers: Numbers, moves: Any, soft: Softness, path: Any, counts: Any, steps: Any
-    ) -> Any:
+    def by_policy(numbers: Numbers, moves: Any, *rest: Any) -> Any:
+        def total(policies: Any) -> Any:
+            return sums.total(numbers._replace(policies=policies), *rest)
+
+        return jax.vmap(lambda move: jax.jvp(total, (numbers.policies,), (move,))[1])(moves)
+
+    def by_market(numbers: Numbers, moves: Any, *rest: Any) -> Any:
         def total(reals: Any, table: Any, policies: Any) -> Any:
             moved = numbers._replace(reals=reals, table=table, policies=policies)
-            return sums.total(moved, soft, path, counts, steps)
+            return sums.total(moved, *rest)
 
         at = numbers.reals, numbers.table, numbers.policies
+        return jax.vmap(lambda *move: jax.jvp(total, at, move)[1])(*moves)
 
-        def along(move: Any) -> Any:
-            return jax.jvp(total, at, move)
-
-        return jax.vmap(along, out_axes=(None, 0))(moves)
-
-    return {"total": jit(sums.total), "derived": jit(derived)}
-
+    return {"total": jit(sums.total), "by_policy": jit(by_policy), "by_market": jit(by_market)}

@@ -92,9 +92,7 @@ def way(shape: Shape, job: Job, moved: Slope, *, whole: bool) -> str:
     return DIFFERENCES if moves_decisions(shape, market, policy) else PATHWISE
 
 
-def jobs(
-    market: AnyMarket, policies: Sequence[PolicySpec], base: Job
-) -> Job:
+def jobs(market: AnyMarket, policies: Sequence[PolicySpec], base: Job) -> Job:
     """A job with other policies, what they take from the market resolved."""
     from stresscube_kernels.moments import resolved
 

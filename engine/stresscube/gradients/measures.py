@@ -42,37 +42,46 @@ class Known:
     horizon: float
 
 
+def _mean(name: str) -> Callable[[Known], Array]:
+    return lambda it: it.means[name]
+
+
 def _std(it: Known) -> Array:
     first, second = it.means["power_1"], it.means["power_2"]
     return np.sqrt((second - first * first) * (it.paths / (it.paths - 1.0)))
 
 
-def _mean_of(name: str) -> Callable[[Known], Array]:
-    return lambda it: it.means[name]
+def _ratio(deviation: Array, it: Known) -> Array:
+    return it.means["power_1"] / deviation * (1.0 / it.horizon) ** 0.5
 
 
-def _annual(it: Known) -> float:
-    return (1.0 / it.horizon) ** 0.5
+@dataclass(frozen=True, slots=True)
+class Smooth:
+    """A metric as arithmetic on the means of these statistics."""
+
+    statistics: tuple[str, ...]
+    of: Callable[[Known], Array]
 
 
-SMOOTH: dict[str, Callable[[Known], Array]] = {
-    "return_mean": _mean_of("power_1"),
-    "return_std": _std,
-    "return_variance": lambda it: _std(it) ** 2,
-    "sharpe": lambda it: it.means["power_1"] / _std(it) * _annual(it),
-    "sortino": lambda it: it.means["power_1"] / np.sqrt(it.means["downside"]) * _annual(it),
-    "liquidation_probability": _mean_of("liquidated"),
-    "max_drawdown_mean": _mean_of("max_drawdown"),
-    "turnover_mean": _mean_of("turnover"),
-    "fees_mean": _mean_of("fees"),
-    "slippage_mean": _mean_of("slippage"),
-    "funding_mean": _mean_of("funding"),
-    "liquidation_cost_mean": _mean_of("liquidation_cost"),
-    "deficit_mean": _mean_of("deficit"),
-    "pnl_a_mean": _mean_of("pnl_a"),
-    "pnl_b_mean": _mean_of("pnl_b"),
-    "pnl_mispricing_mean": _mean_of("pnl_mispricing"),
-}
+def _means(*names: str) -> dict[str, Smooth]:
+    return {f"{name}_mean": Smooth((name,), _mean(name)) for name in names}
+
+
+POWERS = ("power_1", "power_2")
+SMOOTH: dict[str, Smooth] = {
+    "return_mean": Smooth(("power_1",), _mean("power_1")),
+    "return_std": Smooth(POWERS, _std),
+    "return_variance": Smooth(POWERS, lambda it: _std(it) ** 2),
+    "sharpe": Smooth(POWERS, lambda it: _ratio(_std(it), it)),
+    "sortino": Smooth(
+        ("power_1", "downside"), lambda it: _ratio(np.sqrt(it.means["downside"]), it)
+    ),
+    "liquidation_probability": Smooth(("liquidated",), _mean("liquidated")),
+    **_means(
+        "max_drawdown", "turnover", "fees", "slippage", "funding", "liquidation_cost", "deficit",
+        "pnl_a", "pnl_b", "pnl_mispricing",
+    ),
+}  # fmt: skip
 """Metrics without a level."""
 NAMES = (*SMOOTH, SHORTFALL)
 
@@ -87,9 +96,16 @@ class Measure:
 
     def __call__(self, it: Known) -> Array:
         if self.level is None:
-            return SMOOTH[self.name](it)
+            return SMOOTH[self.name].of(it)
         share = round(1.0 - self.level, 12)
-        return it.losses[self.level] + it.means[f"beyond_{LEVELS.index(self.level)}"] / share
+        return it.losses[self.level] + it.means[self.statistics[0]] / share
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """What it is made of."""
+        if self.level is None:
+            return SMOOTH[self.name].statistics
+        return (f"beyond_{LEVELS.index(self.level)}",)
 
     @property
     def title(self) -> str:

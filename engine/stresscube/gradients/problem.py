@@ -183,7 +183,6 @@ class _Run:
 
     def found(self, wanted: Sequence[Measure], by: Sequence[Parameter]) -> Found:
         from stresscube_kernels import xla_derived
-        from stresscube_kernels.xla_expected import statistics
 
         market = self.problem.market
         base = directions.jobs(market, self.specs, Job(market, (), self.simulation))
@@ -197,7 +196,8 @@ class _Run:
         far = [[it.job(at) for at in directions.places(s)] for it, s in zip(known, coarse)]
         every = [base, *(job for some in (*near, *far) for job in some)]
         shape = united(shape_of(job.market, job.policies, self.simulation) for job in every)
-        sums = xla_derived.Sums(shape, self.simulation.steps, self.simulation.seed)
+        statistics = tuple(sorted({name for it in wanted for name in it.statistics}))
+        sums = xla_derived.Sums(shape, statistics, self.simulation.steps, self.simulation.seed)
         slopes = [
             directions.slope([xla_derived.pack(job, shape) for job in some], directions.weights(s))
             for some, s in zip(near, fine, strict=True)
@@ -214,7 +214,7 @@ class _Run:
         smooth = [k for k, name in enumerate(ways) if name == PATHWISE]
         if smooth:
             moves = [slopes[k].direction for k in smooth]
-            _, found[smooth] = sums.derived(
+            found[smooth] = sums.derived(
                 packed, moves, rows, temperature=self.problem.temperature, **given
             )
         for k in (k for k, name in enumerate(ways) if name == DIFFERENCES):
@@ -226,7 +226,7 @@ class _Run:
             found[k] = (share * np.array(looks)).sum(axis=0)
         sizes = np.bincount(np.arange(self.paths) % 32, minlength=32).astype(np.float64)
         horizon = self.simulation.steps * self.simulation.step
-        sample = Sample(statistics(len(LEVELS)), plain, found, sizes, losses, horizon)
+        sample = Sample(statistics, plain, found, sizes, losses, horizon)
         return self._labelled(sample, wanted, by, ways, able, usable)
 
     def _labelled(
@@ -239,8 +239,7 @@ class _Run:
         usable: Sequence[Array],
     ) -> Found:
         values, errors, gradients, spreads = (
-            np.array(column)
-            for column in zip(*(sample.estimate(it) for it in wanted), strict=True)
+            np.array(column) for column in zip(*(sample.estimate(it) for it in wanted), strict=True)
         )
         wider = self._wider()
         values[:, ~able] = errors[:, ~able] = np.nan
@@ -268,7 +267,7 @@ class _Run:
         """Value at risk of each policy at each level, from the cpu backend's run."""
         nothing = np.full(len(base.policies), np.inf)
         if not any(it.level is not None for it in wanted):
-            return {level: nothing for level in LEVELS}
+            return dict.fromkeys(LEVELS, nothing)
         prepared = choose("cpu").prepare(
             base,
             os.cpu_count() or 1,
