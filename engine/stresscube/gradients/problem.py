@@ -69,8 +69,8 @@ class Problem:
     scenario: a Scenario or the path of its file. by: the parameters that gradients are taken for:
     policy keys ("leverage"), terms of its venues ("venue.slippage"), market keys with dots.
     market: {market key: value} where it is not the scenario's own. temperature: of the drift rule,
-    in [0, 1), see docs/gradients.md. differences: whether all derivatives are to be taken by central
-    differences on the same paths. trust: whether code of the scenario's own may run.
+    in [0, 1), see docs/gradients.md. differences: whether all derivatives are to be taken by
+    central differences on the same paths. trust: whether code of the scenario's own may run.
 
     Raises StresscubeError for a key that names no number, and where JAX is missing.
     """
