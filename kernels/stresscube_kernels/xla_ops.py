@@ -77,8 +77,14 @@ class Evaluator:
         self._table = operations(self.real) if table is None else table
         self._types = {"f": self.real, "u": np.dtype(np.uint32), "b": np.dtype(np.bool_)}
 
-    def __call__(self, program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
-        """A program's outputs by name, from its inputs by name."""
+    def __call__(
+        self, program: Program, given: Mapping[str, Any], known: Mapping[int, Any] | None = None
+    ) -> dict[str, Any]:
+        """A program's outputs by name, from its inputs by name.
+
+        known: values of lines, by number, that stand in place of what their operations make.
+        """
+        known = known or {}
         made: dict[int, Any] = {}
 
         def value(operand: Operand) -> Any:
@@ -93,7 +99,9 @@ class Evaluator:
                     raise TypeError(f"{operand.name} is no value")
 
         for line in program.lines:
-            if line.op == "call":
+            if line.number in known:
+                made[line.number] = known[line.number]
+            elif line.op == "call":
                 made[line.number] = self._call(line, map(value, line.operands[1:]))
             elif line.op == "item":
                 made[line.number] = value(line.operands[0])[item(line)]

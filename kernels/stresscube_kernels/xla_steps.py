@@ -57,10 +57,14 @@ class Carry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stepper:
-    """The functions of a shape of code on arrays of one precision, without a loop or devices."""
+    """The functions of a shape of code on arrays of one precision, without a loop or devices.
+
+    paths_last: whether accounts are [policies, paths], which is faster for few policies.
+    """
 
     made: Programs
     evaluate: Evaluator
+    paths_last: bool = False
 
     @property
     def real(self) -> Any:
@@ -70,7 +74,7 @@ class Stepper:
     def open(self, numbers: Numbers, paths: int) -> tuple[Any, ...]:
         """Accounts at time 0."""
         opened = self.evaluate(self.made.policy_open, self._policies(numbers))
-        return self._accounts(opened, paths, numbers)
+        return self.accounts(opened, paths, numbers)
 
     def start(self, numbers: Numbers, path: Any) -> Carry:
         """Paths and accounts at time 0; path: their numbers (u)."""
@@ -82,37 +86,51 @@ class Stepper:
 
     def move(self, numbers: Numbers, carry: Carry, step: Any) -> Carry:
         """The step after so many (u): the market's, and every policy's."""
-        path, state, _, account = carry
+        state, tick = self.market(numbers, carry, step)
+        account = self.act(numbers, carry.account, tick, step)
+        return Carry(carry.path, state, tick, account)
+
+    def market(
+        self, numbers: Numbers, carry: Carry, step: Any
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """The market's state after a step, and its tick."""
+        path, state, _, _ = carry
         given = self._market(numbers, path) | self._draw(numbers, path, step)
         given |= _named("state", self.made.state_fields, state)
         found = self.evaluate(self.made.market_step, given)
         tick = self._columns(found, "tick", TICK, path.shape)
-        state = self._columns(found, "state", self.made.state_fields, path.shape)
-        return Carry(path, state, tick, self.act(numbers, account, tick, step))
+        return self._columns(found, "state", self.made.state_fields, path.shape), tick
 
     def act(
         self, numbers: Numbers, account: tuple[Any, ...], tick: tuple[Any, ...], step: Any
     ) -> tuple[Any, ...]:
         """The accounts after a tick [paths], which so many steps (u) were before."""
-        given = self._on_paths(numbers, account, tick) | {"clock.now": step.astype(self.real)}
+        given = self.on_paths(numbers, account, tick) | {"clock.now": step.astype(self.real)}
         found = self.evaluate(self.made.policy_step, given)
-        return self._accounts(found, len(tick[0]), numbers)
+        return self.accounts(found, len(tick[0]), numbers)
 
     def close(self, numbers: Numbers, account: tuple[Any, ...], tick: tuple[Any, ...]) -> Any:
         """Outcomes [fields, policies, paths] at the last tick."""
-        given = self._on_paths(numbers, account, tick)
-        found = self.evaluate(self.made.policy_close, given)
-        grid = len(tick[0]), numbers.policies.shape[1]
-        columns = self._columns(found, "outcome", self.made.outcome_fields, grid)
-        return jnp.stack(columns).transpose(0, 2, 1)
+        columns = self.outcomes(numbers, account, tick)
+        return jnp.stack(list(columns.values())).transpose(0, 2, 1)
+
+    def outcomes(
+        self, numbers: Numbers, account: tuple[Any, ...], tick: tuple[Any, ...]
+    ) -> dict[str, Any]:
+        """Outcomes by name, at the last tick; each has the shape of accounts."""
+        found = self.evaluate(self.made.policy_close, self.on_paths(numbers, account, tick))
+        grid = self.grid(len(tick[0]), numbers)
+        fields = self.made.outcome_fields
+        return dict(zip(fields, self._columns(found, "outcome", fields, grid), strict=True))
 
     def returns(self, carry: Carry) -> Any:
         """Simple returns of the legs since time 0, [2, paths]."""
         places = map(self.made.state_fields.index, PRICES)
         return jnp.stack([carry.state[place] for place in places]) - 1.0
 
-    def _accounts(self, found: dict[str, Any], paths: int, numbers: Numbers) -> tuple[Any, ...]:
-        grid = paths, numbers.policies.shape[1]
+    def accounts(self, found: dict[str, Any], paths: int, numbers: Numbers) -> tuple[Any, ...]:
+        """The accounts that a step made."""
+        grid = self.grid(paths, numbers)
         return self._columns(found, "account", self.made.account_fields, grid)
 
     def _columns(
@@ -123,14 +141,23 @@ class Stepper:
             for field in fields
         )
 
-    def _on_paths(
+    def on_paths(
         self, numbers: Numbers, account: tuple[Any, ...], tick: tuple[Any, ...]
     ) -> dict[str, Any]:
+        """What a policy's functions read, by name."""
         given = self._policies(numbers) | _named("account", self.made.account_fields, account)
-        return given | _named("tick", TICK, (field[:, None] for field in tick))
+        place = (None, slice(None)) if self.paths_last else (slice(None), None)
+        return given | _named("tick", TICK, (field[place] for field in tick))
+
+    def grid(self, paths: int, numbers: Numbers) -> tuple[int, int]:
+        """The shape of accounts."""
+        policies = numbers.policies.shape[1]
+        return (policies, paths) if self.paths_last else (paths, policies)
 
     def _policies(self, numbers: Numbers) -> dict[str, Any]:
-        return _named("policy", self.made.policy_fields, (row[None] for row in numbers.policies))
+        place = (slice(None), None) if self.paths_last else (None, slice(None))
+        rows = (row[place] for row in numbers.policies)
+        return _named("policy", self.made.policy_fields, rows)
 
     def _market(self, numbers: Numbers, path: Any) -> dict[str, Any]:
         reals, words, table = numbers.reals, numbers.words, numbers.table

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from stresscube.cli import cube_commands, data_commands, other_commands, run_commands
+from stresscube.cli import (
+    cube_commands,
+    data_commands,
+    gradient_commands,
+    other_commands,
+    run_commands,
+)
 from stresscube.cli.dask_option import DaskCommand
 from stresscube.cli.errors import one_line_errors
 
@@ -39,6 +45,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         cube_commands.trace,
         cube_commands.export,
     ),
+    "Look for a policy": (gradient_commands.sensitivities,),
     "Recorded prices": (data_commands.calibrate, data_commands.realism),
     "The program": (other_commands.schema, other_commands.kernel, other_commands.doctor),
 }
