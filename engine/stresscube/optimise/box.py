@@ -120,7 +120,7 @@ def box_of(scenario: Scenario, over: Sequence[str] = ()) -> Box:
         except StresscubeError as fault:
             faults.append(str(fault))
     if not over:
-        found = {it.key: it for it in map(lambda key: _swept(scenario, key), _keys(scenario)) if it}
+        found = {it.key: it for it in (_swept(scenario, key) for key in _keys(scenario)) if it}
     if faults:
         raise StresscubeError("\n".join(faults))
     if not found:

@@ -28,8 +28,7 @@ Markets = Mapping[str, Sequence[float | str]]
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """How exact runs are made. markets: axes of the market, as its file has them. steps: of a path.
-    """
+    """How exact runs are made. markets: market axes, as the file has them. steps: of a path."""
 
     scenario: Scenario
     question: Question
@@ -41,9 +40,7 @@ class Exact:
     def grid(self, axes: Mapping[str, Sequence[float]], paths: int, seed: int) -> Judged:
         """Judge every combination of the axes' values."""
         single = {key: values[0] for key, values in axes.items()}
-        made = with_values(
-            self.scenario, single, {**self.markets, **axes}, paths=paths, seed=seed
-        )
+        made = with_values(self.scenario, single, {**self.markets, **axes}, paths=paths, seed=seed)
         with tempfile.TemporaryDirectory(prefix="stresscube-") as folder:
             place = Path(folder) / "exact.run"
             run(made, place, backend="cpu", threads=self.threads, trust=self.trust)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +19,11 @@ from stresscube.policies import (
     at_market,
     cut_extra_dims,
     estimates,
-    less_is_better,
     rows_of,
     sweep_dims,
     worst_index,
 )
-from stresscube.text import label, listing
+from stresscube.text import listing
 
 Array = NDArray[np.float64]
 
@@ -142,11 +140,3 @@ def judged(summary: xr.Dataset, question: Question) -> Judged:
 def beyond_limit(constraint: Constraint, values: Array) -> Array:
     """By how much values are beyond a limit, above 0 where they are."""
     return values - constraint.limit if constraint.below else constraint.limit - values
-
-
-def words(constraint: Constraint, value: float, error: float) -> str:
-    """A constraint's value with its error."""
-    return f"{constraint.term.metric} {label(value, 3)} ± {label(error, 2)}"
-
-
-__all__ = ["Judged", "beyond_limit", "judged", "less_is_better", "smooth_labels", "words"]

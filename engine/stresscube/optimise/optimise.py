@@ -16,7 +16,7 @@ from stresscube.gradients import Problem
 from stresscube.optimise import search
 from stresscube.optimise.box import Box, box_of
 from stresscube.optimise.exact import Exact, around, joined
-from stresscube.optimise.goal import Judged, judged, smooth_labels
+from stresscube.optimise.goal import Judged, smooth_labels
 from stresscube.optimise.markets import market_points
 from stresscube.optimise.rewritten import market_sweep
 from stresscube.scenario import Scenario, load
@@ -162,7 +162,7 @@ def optimise(
         effort=effort,
         markets=markets,
         began=tuple(box.policies(walked.first)),
-        came=heats.policies[: 0] + tuple(came),
+        came=tuple(came),
         heats=heats,
         policy=policy,
         confirmed=confirmed,
@@ -260,6 +260,3 @@ def _heats(
         parts.append(exact.grid(axes, paths, seed))
     heats = joined(parts)
     return heats, dict(heats.policies[heats.best(exact.question)])
-
-
-__all__ = ["Effort", "Optimum", "installed", "judged", "optimise", "silent"]

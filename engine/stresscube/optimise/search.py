@@ -143,9 +143,7 @@ class Penalty:
         limits = self.question.constraints
         if not limits:
             return total
-        now = np.array(
-            [beyond_limit(it, row) for it, row in zip(limits, values[1:], strict=True)]
-        )
+        now = np.array([beyond_limit(it, row) for it, row in zip(limits, values[1:], strict=True)])
         if self._means is None:
             self._means, self._sizes = now, errors[1:] ** 2
         assert self._sizes is not None
@@ -176,9 +174,9 @@ def _stacked(found: list[Found], question: Question, slopes: Array) -> tuple[Arr
     bad = [-1.0 if question.larger else 1.0]
     bad += [1.0 if it.below else -1.0 for it in question.constraints]
     worst = np.argmax(np.array(bad)[:, None] * np.nan_to_num(values), axis=0)
-    rows, columns = np.indices(worst.shape)
+    each = worst[None]
     return (
-        values[worst, rows, columns],
-        errors[worst, rows, columns],
-        gradients[worst, rows, :, columns].transpose(0, 2, 1),
+        np.take_along_axis(values, each, axis=0)[0],
+        np.take_along_axis(errors, each, axis=0)[0],
+        np.take_along_axis(gradients, each[:, :, None], axis=0)[0],
     )
