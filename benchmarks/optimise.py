@@ -37,7 +37,7 @@ from .record import append, significant
 
 OUT = ROOT / "benchmarks" / "results" / "optimise.jsonl"
 AN_AXIS = 16
-HINDSIGHT = 16
+HINDSIGHT = 6
 """Of the grid's policies, so many that looked best are run by the referee as well."""
 GRID_SEED, REFEREE_SEED = 900_001, 900_002
 CONFIDENT = 0.95
@@ -217,9 +217,9 @@ def main() -> int:
     parser.add_argument("--paths", type=int, default=512, metavar="N", help="paths of the grid")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FILE")
     asked = parser.parse_args()
-    effort = Effort(starts=6, steps=16, paths=64, exact=2 * asked.paths)
+    effort = Effort(starts=4, steps=16, paths=64, exact=2 * asked.paths)
     for line in lines(
-        asked.only or list(CASES), paths=asked.paths, an_axis=AN_AXIS, referee=20_000,
+        asked.only or list(CASES), paths=asked.paths, an_axis=AN_AXIS, referee=8192,
         effort=effort, confirming=4 * asked.paths,
     ):  # fmt: skip
         append([line], asked.out)

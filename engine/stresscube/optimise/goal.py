@@ -15,6 +15,7 @@ from stresscube.decide.question import Question
 from stresscube.errors import StresscubeError
 from stresscube.gradients.measures import NAMES, measure
 from stresscube.metrics.context import LEVELS
+from stresscube.metrics.registry import METRICS
 from stresscube.policies import (
     at_market,
     cut_extra_dims,
@@ -26,6 +27,8 @@ from stresscube.policies import (
 from stresscube.text import listing
 
 Array = NDArray[np.float64]
+BOTH = tuple(name for name in NAMES if name in {metric.name for metric in METRICS})
+"""Metrics that have a derivative and that cubes hold."""
 
 
 def smooth_labels(question: Question) -> tuple[str, ...]:
@@ -39,6 +42,8 @@ def smooth_labels(question: Question) -> tuple[str, ...]:
     aim = "--maximise" if question.larger else "--minimise"
     for option, term in [(f"{aim} {question.goal}", question.goal), *limits]:
         try:
+            if term.metric not in BOTH:
+                raise StresscubeError(term.metric)
             labels.append(measure(str(term)).label)
         except StresscubeError:
             faults.append(f"{option}: {_why(term)}")
@@ -48,11 +53,11 @@ def smooth_labels(question: Question) -> tuple[str, ...]:
 
 
 def _why(term: Term) -> str:
-    if term.metric in NAMES:
+    if term.metric in BOTH:
         levels = f" of {listing(LEVELS)}" if term.metric == "expected_shortfall" else ""
         return f"{term.metric} takes {'a level' + levels if levels else 'no value in brackets'}"
     return (
-        f"{term.metric} has no derivative here; ask for one of {listing(NAMES, most=99)}, or sweep "
+        f"{term.metric} has no derivative here; ask for one of {listing(BOTH, most=99)}, or sweep "
         "a grid and take `stresscube recommend`"
     )
 
