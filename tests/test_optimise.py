@@ -107,7 +107,8 @@ def test_what_is_found_is_at_least_as_good_as_a_grid() -> None:
     both = sorted({pick, it.policy["hedge_ratio"]})
     referee = exact.grid({"hedge_ratio": both}, 4096, 78)
     assert referee.batches is not None
-    worth = {p["hedge_ratio"]: batch for p, batch in zip(referee.policies, referee.batches)}
+    rows = zip(referee.policies, referee.batches, strict=True)
+    worth = {p["hedge_ratio"]: batch for p, batch in rows}
     difference = worth[it.policy["hedge_ratio"]] - worth[pick]
     error = difference.std(ddof=1) / math.sqrt(len(difference))
     assert difference.mean() <= K * error

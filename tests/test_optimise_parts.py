@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import math
 from collections.abc import Sequence
@@ -211,10 +213,9 @@ def test_what_is_missing_is_named_with_what_installs_it(monkeypatch: pytest.Monk
 
 
 def test_optax_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    from stresscube.optimise import optimise as place
-
+    place = importlib.import_module("stresscube.optimise.optimise")
     monkeypatch.setattr(jax_here, "why_not", lambda: None)
-    monkeypatch.setattr(place.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(StresscubeError, match=r"optax is not installed: pip install 'stresscube"):
         place.installed()
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stresscube.when_loaded import when_loaded
 
 if TYPE_CHECKING:
+    from stresscube.gradients import sensitivities
     from stresscube.market_view import market
     from stresscube.runner import run
     from stresscube.scenario import load
@@ -23,13 +24,16 @@ if TYPE_CHECKING:
     from stresscube.verdict import verify
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "market", "open", "run", "tape_from", "trace", "verify"]
+__all__ = [
+    "__version__", "load", "market", "open", "run", "sensitivities", "tape_from", "trace", "verify",
+]  # fmt: skip
 
 _HOMES = {
     "load": ("stresscube.scenario", "load"),
     "market": ("stresscube.market_view", "market"),
     "open": ("stresscube.store.reader", "open_run"),
     "run": ("stresscube.runner", "run"),
+    "sensitivities": ("stresscube.gradients", "sensitivities"),
     "tape_from": ("stresscube.scenario.recorded", "tape_from"),
     "trace": ("stresscube.tracing", "trace"),
     "verify": ("stresscube.verdict", "verify"),

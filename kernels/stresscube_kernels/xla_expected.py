@@ -117,7 +117,7 @@ class Expected:
         if chances:
             likeliest = chances[0] if len(chances) == 1 else jnp.maximum(*chances)
             some = jnp.any(likeliest > 0.0)  # mostly nobody is near the margin
-            found = cast("Any", jax.lax.cond)(some, give_off, lambda same: same, found)
+            found = cast("Any", jax.lax.cond)(some, give_off, tuple, found)
             left = left * (1.0 - likeliest)
         untouched = account([False] * len(self.events))
         return Weighed(Carry(carry.path, state, tick, untouched), left, found)
@@ -213,7 +213,10 @@ def compiled(shape: Shape, statistics: tuple[str, ...]) -> Mapping[str, Any]:
         def total(policies: Any) -> Any:
             return sums.total(numbers._replace(policies=policies), *rest)
 
-        return jax.vmap(lambda move: jax.jvp(total, (numbers.policies,), (move,))[1])(moves)
+        def along(move: Any) -> Any:
+            return jax.jvp(total, (numbers.policies,), (move,))[1]
+
+        return jax.vmap(along)(moves)
 
     def by_market(numbers: Numbers, moves: Any, *rest: Any) -> Any:
         def total(reals: Any, table: Any, policies: Any) -> Any:
@@ -221,6 +224,10 @@ def compiled(shape: Shape, statistics: tuple[str, ...]) -> Mapping[str, Any]:
             return sums.total(moved, *rest)
 
         at = numbers.reals, numbers.table, numbers.policies
-        return jax.vmap(lambda *move: jax.jvp(total, at, move)[1])(*moves)
+
+        def along(reals: Any, table: Any, policies: Any) -> Any:
+            return jax.jvp(total, at, (reals, table, policies))[1]
+
+        return jax.vmap(along)(*moves)
 
     return {"total": jit(sums.total), "by_policy": jit(by_policy), "by_market": jit(by_market)}

@@ -84,11 +84,11 @@ def way(shape: Shape, job: Job, moved: Slope, *, whole: bool) -> str:
         return DIFFERENCES
     made = programs(shape)
     real = [name for name, kind in made.market_fields if kind == "f"]
-    market = [name for name, change in zip(real, moved.direction.reals, strict=True) if change]
+    market = [real[k] for k in np.flatnonzero(moved.direction.reals)]
     if moved.direction.table.any():
         market += [name for name, kind in made.market_fields if kind == "t"]
-    changes = moved.direction.policies.any(axis=1)
-    policy = [name for name, change in zip(made.policy_fields, changes, strict=True) if change]
+    changes = np.abs(moved.direction.policies).sum(axis=1)
+    policy = [made.policy_fields[k] for k in np.flatnonzero(changes)]
     return DIFFERENCES if moves_decisions(shape, market, policy) else PATHWISE
 
 

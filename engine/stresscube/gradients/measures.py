@@ -177,8 +177,8 @@ class Sample:
 
         with np.errstate(divide="ignore", invalid="ignore"):
             value = it(known(means))
-            along = [it(known(means + 1j * EPSILON * slope)).imag / EPSILON for slope in moved]
-        return np.asarray(value), np.array(along).reshape(len(moved), *value.shape)
+            along = [np.imag(it(known(means + 1j * EPSILON * slope))) / EPSILON for slope in moved]
+        return value, np.array(along, np.float64).reshape(len(moved), *value.shape)
 
 
 def _jackknife(less: Array) -> Array:

@@ -22,6 +22,7 @@ from stresscube.gradients.parameters import (
     HOURS,
     TINY,
     Parameter,
+    Stencil,
     market_value,
     market_with,
     parameter,
@@ -39,7 +40,7 @@ from stresscube_kernels.spec import Job, PolicySpec, ReplaySpec, SimulationSpec
 
 TEMPERATURE = 0.5
 """Of the drift rule: half the threshold on either side (docs/gradients.md has the table)."""
-APART = 0.05
+APART = 0.1
 """Step of derivatives by differences, as a share of the value."""
 
 
@@ -68,7 +69,8 @@ class Problem:
     scenario: a Scenario or the path of its file. by: the parameters that gradients are taken for:
     policy keys ("leverage"), terms of its venues ("venue.slippage"), market keys with dots.
     market: {market key: value} where it is not the scenario's own. temperature: of the drift rule,
-    in [0, 1), see docs/gradients.md. trust: whether code of the scenario's own may run.
+    in [0, 1), see docs/gradients.md. differences: whether all derivatives are to be taken by
+    central differences on the same paths. trust: whether code of the scenario's own may run.
 
     Raises StresscubeError for a key that names no number, and where JAX is missing.
     """
@@ -80,6 +82,7 @@ class Problem:
         *,
         market: Point | None = None,
         temperature: float = TEMPERATURE,
+        differences: bool = False,
         trust: bool = False,
     ) -> None:
         choose("xla")
@@ -88,7 +91,7 @@ class Problem:
         loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
         self.scenario = trusted(loaded, trust)
         self.parameters = tuple(parameter(self.scenario, key) for key in by)
-        self.temperature = temperature
+        self.temperature, self.differences = temperature, differences
         self.point = dict(market or {})
         self.market = any_market(self.scenario, self.point)
         self._simulation = replace(simulation_spec(self.scenario), by_regime=False)
@@ -192,8 +195,8 @@ class _Run:
         step = self.simulation.step * HOURS
         fine = [_finite(it).stencils(TINY, step) for it in known]
         coarse = [_finite(it).stencils(APART, step) for it in known]
-        near = [[it.job(at) for at in directions.places(s)] for it, s in zip(known, fine)]
-        far = [[it.job(at) for at in directions.places(s)] for it, s in zip(known, coarse)]
+        near = [_looks(it, s) for it, s in zip(known, fine, strict=True)]
+        far = [_looks(it, s) for it, s in zip(known, coarse, strict=True)]
         every = [base, *(job for some in (*near, *far) for job in some)]
         shape = united(shape_of(job.market, job.policies, self.simulation) for job in every)
         statistics = tuple(sorted({name for it in wanted for name in it.statistics}))
@@ -202,8 +205,9 @@ class _Run:
             directions.slope([xla_derived.pack(job, shape) for job in some], directions.weights(s))
             for some, s in zip(near, fine, strict=True)
         ]
+        plainly = self.problem.differences
         ways = [
-            directions.way(shape, base, it, whole=moving.parameter.whole)
+            directions.way(shape, base, it, whole=plainly or moving.parameter.whole)
             for it, moving in zip(slopes, known, strict=True)
         ]
         losses = self._losses(base, wanted)
@@ -276,6 +280,10 @@ class _Run:
         outcomes = prepared.run(self.first_path, self.paths).per_policy
         ordered = np.asarray(outcomes[0], np.float64) - 1.0
         return {level: -np.quantile(ordered, 1.0 - level, axis=1) for level in LEVELS}
+
+
+def _looks(it: Moving, stencils: Sequence[Stencil]) -> list[Job]:
+    return [it.job(values) for values in directions.places(stencils)]
 
 
 def _finite(it: Moving) -> Moving:
