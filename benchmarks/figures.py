@@ -9,6 +9,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
     coverage  how often 95% intervals hold the truth
     realism   facts of a year that markets fitted on the years before reproduce
+    optimise  a grid of policies against gradients, the newest line of each scenario
 
 A line of those files is an object with, at least, `benchmark` ("backends"), `backend`,
 `policy_steps_per_second`, `machine` (text) and `versions` (package -> version).
@@ -160,6 +161,48 @@ def coverage(results: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
+def optimise(results: Path = RESULTS) -> str:
+    """Return three tables: who won, by how much and at which cost; the policies; the conditions."""
+    latest = {it["scenario"]: it for it in read(results) if it["benchmark"] == "optimise"}
+    if not latest:
+        return "Not measured yet: run `python -m benchmarks.optimise`.\n"
+    lines = [
+        "| scenario | found, less the grid's policy | less the grid's best in hindsight | better "
+        "| policy-steps: grid | gradients | share | seconds: grid | gradients |"
+    ]
+    lines.append("|---|---:|---:|---|---:|---:|---:|---:|---:|")
+    for name, it in latest.items():
+        gaps = " | ".join(
+            f"{it[gap]:+.2g} ± {it[gap + '_se']:.1g}"
+            for gap in ("difference", "difference_to_hindsight")
+        )
+        lines.append(
+            f"| {name} | {gaps} | {it['winner']} | {it['grid_policy_steps'] / 1e9:.3g} billion "
+            f"| {it['policy_steps'] / 1e9:.3g} billion | {it['share']:.1%} "
+            f"| {it['grid_seconds']:.0f} | {it['seconds']:.0f} |"
+        )
+    lines += ["", "| scenario | policy | by | sharpe | liquidation probability | at most |"]
+    lines.append("|---|---|---|---:|---:|---:|")
+    for name, it in latest.items():
+        for who, words in (("found", "gradients"), ("grid", "grid"), ("hindsight", "hindsight")):
+            row = it[who]
+            policy = ", ".join(f"{key} {value:.4g}" for key, value in row["policy"].items())
+            lines.append(
+                f"| {name} | {policy} | {words} | {row['goal']:.3g} ± {row['goal_se']:.1g} "
+                f"| {row['constraints'][0]:.2g} | {row['bounds'][0]:.2g} |"
+            )
+    lines += ["", "| scenario | looked through | markets | paths: grid | referee | cost of a step "
+              "with its gradient: counted | measured |"]  # fmt: skip
+    lines.append("|---|---|---:|---:|---:|---:|---:|")
+    for name, it in latest.items():
+        lines.append(
+            f"| {name} | {', '.join(it['box'])} | {it['markets']} | {it['grid_paths']:,} "
+            f"| {it['referee_paths']:,} | {it['gradient_cost_counted']} "
+            f"| {it['gradient_cost_measured']:.3g} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """Return every line of the folder's JSON-lines files, oldest first within a file."""
     files = sorted(folder.glob("*.jsonl"))
@@ -195,7 +238,7 @@ def main() -> int:
     options = parser.parse_args()
     figures: dict[str, Figure] = {
         "speed": speed, "sass": sass, "features": features, "faults": faults,
-        "coverage": coverage, "realism": realism,
+        "coverage": coverage, "realism": realism, "optimise": optimise,
     }  # fmt: skip
     if options.demo:
         figures["demo"] = lambda: demo(options.demo)

@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
         cube_commands.trace,
         cube_commands.export,
     ),
-    "Look for a policy": (gradient_commands.sensitivities,),
+    "Look for a policy": (gradient_commands.sensitivities, gradient_commands.optimise),
     "Recorded prices": (data_commands.calibrate, data_commands.realism),
     "The program": (other_commands.schema, other_commands.kernel, other_commands.doctor),
 }

@@ -1,0 +1,114 @@
+"""Policies that are found: against optima known from theory, constraint on and off, and a grid."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from stresscube.decide.question import ask
+from stresscube.optimise import Effort, Optimum, optimise
+from stresscube.optimise.box import box_of
+from stresscube.optimise.exact import Exact
+from stresscube.scenario import loads
+from stresscube.scenario.expand import simulation_spec
+
+pytest.importorskip("jax", reason="needs jax: jax")
+pytest.importorskip("optax", reason="needs jax: optax")
+
+K = 4.0
+"""Standard errors that a comparison with theory may be off."""
+VOLATILITY, CORRELATION, DRIFT = (0.6, 0.8), 0.8, 3.0
+STEPS, YEARS = 12, 12 / 8760
+GAUSSIAN = f"""
+name = "gaussian"
+simulation = {{ paths = 6400, horizon = "{STEPS}h", step = "1h", seed = 5 }}
+[market]
+assets = ["A", "B"]
+regimes = [{{ name = "only", drift = [{DRIFT}, 0.0], volatility = [0.6, 0.8], correlation = 0.8 }}]
+[[venues]]
+name = "X"
+taker_fee = 0.0
+slippage = 0.0
+max_leverage = 100
+maintenance_tiers = [[0, 0.004]]
+[policy]
+venue = "X"
+hedge_ratio = 1.5
+leverage = 1.0
+"""
+EFFORT = Effort(starts=4, steps=25, paths=64, exact=1024)
+
+
+def deviation(hedge_ratio: float, leverage: float = 1.0) -> float:
+    """Of the return of one trade that is never rebalanced, to first order in the variance."""
+    a, b = VOLATILITY
+    spread = a * a + (hedge_ratio * b) ** 2 - 2.0 * CORRELATION * hedge_ratio * a * b
+    return leverage / (1.0 + hedge_ratio) * math.sqrt(spread * YEARS)
+
+
+def found(text: str, over: str, **asked: object) -> Optimum:
+    given: dict[str, object] = {"subject_to": (), "over": [over], "effort": EFFORT}
+    return optimise(loads(text), **given | asked)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_hedge_ratio_is_that_of_least_variance() -> None:
+    """At fixed gross leverage the least is where h = a(a + rho b) / (b(b + rho a)).
+
+    How far off h may be follows from the exact rounds: neighbours that are nearer than their paired
+    errors tell apart are as good. So the deviation found is compared, not h alone.
+    """
+    it = found(GAUSSIAN, "hedge_ratio=0.2:2", minimise="return_std")
+    a, b = VOLATILITY
+    best = a * (a + CORRELATION * b) / (b * (b + CORRELATION * a))
+    assert deviation(it.policy["hedge_ratio"]) < 1.01 * deviation(best)
+    assert it.policy["hedge_ratio"] == pytest.approx(best, rel=0.15)
+    row = it.found
+    error = K * it.confirmed.goal_se[row]
+    assert it.confirmed.goal[row] == pytest.approx(deviation(it.policy["hedge_ratio"]), abs=error)
+
+
+def test_an_active_constraint_is_met_and_hardly_more() -> None:
+    """With a drift in leg a the mean grows with leverage, and so does the deviation."""
+    text, limit = GAUSSIAN.replace("hedge_ratio = 1.5", "hedge_ratio = 0.7"), 0.02
+    it = found(text, "leverage=0.5:8", maximise="return_mean", subject_to=[f"return_std<{limit}"])
+    most = limit / deviation(0.7)
+    assert 0.5 < most < 8.0, "the constraint is active in the box"
+    # Shown with confidence 0.95: below the limit by about 1.64 errors of a deviation of 1,024
+    # paths, 1/sqrt(2 n) of it; neighbours stand 0.04 of the box's logarithm apart.
+    error = 1.0 / math.sqrt(2.0 * EFFORT.exact)
+    neighbour = (8.0 / 0.5) ** 0.04
+    assert most * (1.0 - (K + 1.64) * error) / neighbour < it.policy["leverage"]
+    assert it.policy["leverage"] < most * (1.0 + K * error)
+
+
+def test_a_constraint_that_does_not_bind_leaves_the_best() -> None:
+    text = GAUSSIAN.replace("hedge_ratio = 1.5", "hedge_ratio = 0.7")
+    it = found(text, "leverage=0.5:8", maximise="return_mean", subject_to=["return_std<0.9"])
+    assert it.policy["leverage"] == 8.0
+    assert it.standing == "shown"
+    assert it.spent["searching"] == 4 * 25 * 64 * STEPS * (2 + 2)
+    assert sum(it.spent.values()) == it.spent["searching"] + STEPS * (
+        len(it.heats.policies) * EFFORT.exact
+        + it.spent["rounds"] // STEPS
+        + len(it.confirmed.policies) * 6400
+    )
+
+
+def test_what_is_found_is_at_least_as_good_as_a_grid() -> None:
+    """Both judged on paths that neither has seen, with the paired error of the difference."""
+    scenario = loads(GAUSSIAN)
+    it = found(GAUSSIAN, "hedge_ratio=0.2:2", minimise="return_std")
+    question = ask(None, "return_std", (), "worst", 0.95)
+    exact = Exact(scenario, question, {}, simulation_spec(scenario).steps)
+    (ranged,) = box_of(scenario, ["hedge_ratio=0.2:2"]).ranges
+    grid = exact.grid({"hedge_ratio": ranged.even(16)}, EFFORT.exact, 77)
+    pick = grid.policies[grid.best(question)]["hedge_ratio"]
+    both = sorted({pick, it.policy["hedge_ratio"]})
+    referee = exact.grid({"hedge_ratio": both}, 4096, 78)
+    assert referee.batches is not None
+    rows = zip(referee.policies, referee.batches, strict=True)
+    worth = {p["hedge_ratio"]: batch for p, batch in rows}
+    difference = worth[it.policy["hedge_ratio"]] - worth[pick]
+    error = difference.std(ddof=1) / math.sqrt(len(difference))
+    assert difference.mean() <= K * error
