@@ -498,6 +498,53 @@ def trace(
 
 @app.command()
 @one_line_errors
+def claims(
+    scenarios: Annotated[
+        Path,
+        typer.Argument(metavar="[FOLDER]", help="The claims' scenarios."),
+    ] = Path("scenarios/claims"),
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Only this claim. May be repeated."),
+    ] = None,
+    paths: Paths = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="The page to write: docs/claims.md."),
+    ] = None,
+    runs: Annotated[
+        Path, typer.Option("--runs", metavar="DIR", help="Where the runs are kept.")
+    ] = Path("runs/claims"),
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Only tell whether the page is up to date. Exit code 1: no."),
+    ] = False,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put the claims of an article on market-neutral trading to the test, each with a verdict."""
+    from stresscube.cli import claims as command
+
+    command.claims(
+        command.ClaimsOptions(
+            scenarios=scenarios,
+            runs=runs,
+            only=tuple(only or ()),
+            out=out,
+            paths=paths,
+            backend=backend,
+            threads=threads,
+            check=check,
+            quiet=quiet,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+@one_line_errors
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
     from stresscube.cli import schema as command
