@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cube:
-    """The summary of one run, with the scenario that made it and the market it is of."""
+    """The summary of one run, with the scenario that made it and the market it is of.
+
+    variants: what else was run for the same claim and market, by name.
+    """
 
     data: xr.Dataset
     scenario: Scenario
     market: Market
+    variants: Mapping[str, Cube] = field(default_factory=dict[str, "Cube"])
 
     def at(self, metric: str, **where: object) -> Estimate:
         """Return a metric of one cell.
@@ -46,6 +51,12 @@ class Cube:
             found = found.isel({dim: it for dim, it in place.items() if dim in found.dims})
             batches = found.values.astype(np.float64)
         return from_batches(float(cell), error, batches)
+
+    def family(self) -> Iterator[Cube]:
+        """Yield this cube and its variants, in the order of `Study.runs`."""
+        yield self
+        for variant in self.variants.values():
+            yield from variant.family()
 
     def axis(self, dim: str) -> list[float]:
         """Return the values of an axis of numbers, as swept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -43,13 +43,22 @@ class Unit(Enum):
 class Study:
     """One run: a claim's scenario in one market.
 
-    settings: "key=value" laid over it, for keys that the other market names otherwise. file: the
-    scenario, if it is not named as the claim is.
+    settings: "key=value" laid over it, for what the market names otherwise or a variant changes.
+    file: the scenario, if it is not named as the claim is. variants: further runs that are judged
+    together with this one, by name.
     """
 
     market: Market = Market.ARTICLE
     settings: tuple[str, ...] = ()
     file: str | None = None
+    variants: tuple[tuple[str, Study], ...] = ()
+
+    def runs(self, name: str = "") -> Iterator[tuple[str, Study]]:
+        """Yield this run and its variants; the name is the market's, then the variant's."""
+        own = name or self.market.value
+        yield own, self
+        for variant, study in self.variants:
+            yield from study.runs(f"{own}-{variant}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +97,14 @@ class Claim:
     studies: tuple[Study, ...]
     judge: Judge
 
-    def findings(self, cubes: Mapping[Market, Cube]) -> tuple[Finding, ...]:
+    def runs(self) -> Iterator[tuple[str, Study]]:
+        """Yield all runs of the claim with their names."""
+        for study in self.studies:
+            yield from study.runs()
+
+    def findings(self, cubes: Iterable[Cube]) -> tuple[Finding, ...]:
         """Judge the claim in every market that was run."""
-        return tuple(it for study in self.studies for it in self.judge(cubes[study.market]))
+        return tuple(it for cube in cubes for it in self.judge(cube))
 
 
 def overall(findings: Iterable[Finding]) -> Verdict:

@@ -10,10 +10,12 @@ HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z_]\w*)")
 def with_market(text: str, other: str) -> str:
     """Return a scenario's text with its market tables replaced by those of another text.
 
-    Both must write their market as tables ([market], [[market.regimes]] ...), as the files of
+    Axes of [sweep] over the old market, lines that begin with `"market.`, go with it. Both texts
+    must write their market as tables ([market], [[market.regimes]] ...), as the files of
     scenarios/claims do. Comments over a header go with it.
     """
     kept = "".join(words for name, words in sections(text) if name != "market")
+    kept = "".join(it for it in kept.splitlines(keepends=True) if not it.startswith('"market.'))
     market = "".join(words for name, words in sections(other) if name == "market")
     return f"{kept.rstrip()}\n\n{market.strip()}\n"
 

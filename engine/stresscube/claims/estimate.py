@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,13 +26,13 @@ class Estimate:
     parts: Floats
 
     def __add__(self, other: Estimate | float) -> Estimate:
-        return combine(lambda a, b: a + b, self, other)
+        return combine(operator.add, self, other)
 
     def __sub__(self, other: Estimate | float) -> Estimate:
-        return combine(lambda a, b: a - b, self, other)
+        return combine(operator.sub, self, other)
 
     def __mul__(self, other: Estimate | float) -> Estimate:
-        return combine(lambda a, b: a * b, self, other)
+        return combine(operator.mul, self, other)
 
     def __truediv__(self, other: Estimate | float) -> Estimate:
         return combine(_ratio, self, other)

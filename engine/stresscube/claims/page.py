@@ -20,33 +20,34 @@ MARKETS = {
 HEAD = f"""\
 # The article's claims, put to the test
 
-An article on market-neutral trading by machine makes claims that can be tested. Each has a scenario
-in [scenarios/claims](../scenarios/claims/README.md); `stresscube claims -o docs/claims.md` runs them
-all and writes this page. No verdict on it is written by hand: a claim holds, or does not, where its
-figure lies {SIGMAS:g} standard errors on one side of what the sentence says, and is not settled in
-between. "Holds only if" is a claim that does not hold as it is stated and does under another reading
-or setting that was tried; the text under the table says which. ± is one standard error; differences
-and ratios are paired, on the same paths.
+An article on market-neutral trading by machine makes claims that can be tested. Each has a \
+scenario in [scenarios/claims](../scenarios/claims/README.md); `stresscube claims -o \
+docs/claims.md` runs them all and writes this page. No verdict is written by hand: a claim \
+holds, or does not, where its figure lies {SIGMAS:g} standard errors on one side of what the \
+sentence says, and is not settled in between. "Holds only if" is a claim that does not hold as \
+it is stated and does under another reading or setting that was tried; the text under the \
+table says which. ± is one standard error; differences and ratios are paired, on the same \
+paths.
 
-The **article's** market is made to suit it: two coins with a correlation of .85, and a basis between
-them that jumps, and reverts within the hour, so that a trader who enters by the spread earns it after
-fees. The **real pair** is fitted to five years of hourly BTC and ETH perpetuals with their funding;
-its legs are not cointegrated, so nothing in it reverts. The **real basis** is one coin on two
-exchanges, fitted to a year of hourly bars. Fitted markets are in
-[markets](../scenarios/claims/markets), each number with its standard error. Leverage is gross, both
-legs together, unless a line says otherwise. Fees and margin tiers are in the style of large exchanges
-and stand in each scenario.
+The **article's** market is made to suit it: two coins with a correlation of .85, and a basis \
+between them that jumps, and reverts within the hour, so that a trader who enters by the \
+spread earns it after fees. The **real pair** is fitted to five years of hourly BTC and ETH \
+perpetuals with their funding; its legs are not cointegrated, so nothing in it reverts. The \
+**real basis** is one coin on two exchanges, fitted to a year of hourly bars. Fitted markets \
+are in [markets](../scenarios/claims/markets), each number with its standard error. Leverage \
+is gross, both legs together, unless a line says otherwise. Fees and margin tiers are in the \
+style of large exchanges and stand in each scenario.
 """
-RUN = re.compile(r"^\| ([\w-]+) \| (\w+) \| .* \| `([0-9a-f]{12})` \|$", re.MULTILINE)
+RUN = re.compile(r"^\| ([\w-]+) \| ([\w-]+) \| .* \| `([0-9a-f]{12})` \|$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A claim with what was found. runs: (study, paths, seed, stamp)."""
+    """A claim with what was found. runs: (name, study, paths, seed, stamp)."""
 
     claim: Claim
     findings: tuple[Finding, ...]
-    runs: tuple[tuple[Study, int, int, str], ...]
+    runs: tuple[tuple[str, Study, int, int, str], ...]
 
 
 def page(tested: Sequence[Tested]) -> str:
@@ -61,9 +62,9 @@ def stale(text: str, claims: Iterable[Claim], folder: Path) -> list[str]:
     """Return what on a page was not run with the scenarios as they are now, as `claim (market)`."""
     on_page = {(name, market): digest for name, market, digest in RUN.findall(text)}
     asked = {
-        (claim.name, study.market.value): stamp(claim, study, folder)
+        (claim.name, name): stamp(claim, study, folder)
         for claim in claims
-        for study in claim.studies
+        for name, study in claim.runs()
     }
     changed = [it for it in asked if on_page.get(it) != asked[it]]
     changed += [it for it in on_page if it not in asked]
@@ -73,7 +74,7 @@ def stale(text: str, claims: Iterable[Claim], folder: Path) -> list[str]:
 def _summary(tested: Sequence[Tested]) -> str:
     lines = [f"| claim | {' | '.join(MARKETS.values())} |", "|---|" + "---|" * len(MARKETS)]
     for it in tested:
-        cells = []
+        cells: list[str] = []
         for market in MARKETS:
             found = [finding for finding in it.findings if finding.market is market]
             cells.append(_verdicts(found) if found else "")
@@ -108,12 +109,12 @@ def _section(it: Tested) -> str:
 
 
 def _runs(tested: Sequence[Tested]) -> str:
-    lines = ["| claim | market | scenario | paths | seed | digest |", "|---|---|---|---:|---:|---|"]
+    lines = ["| claim | run | scenario | paths | seed | digest |", "|---|---|---|---:|---:|---|"]
     for it in tested:
-        for study, paths, seed, digest in it.runs:
+        for name, study, paths, seed, digest in it.runs:
             file = study.file or f"{it.claim.name}.toml"
             lines.append(
-                f"| {it.claim.name} | {study.market.value} "
+                f"| {it.claim.name} | {name} "
                 f"| [{file}](../scenarios/claims/{file}) | {paths:,} | {seed} | `{digest}` |"
             )
     return "\n".join(lines) + "\n"

@@ -62,25 +62,28 @@ def stamp(claim: Claim, study: Study, folder: Path) -> str:
     return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 
-def run_study(claim: Claim, study: Study, how: How) -> Cube:
-    """Run a study, or go on with its run, and open it.
+def run_study(claim: Claim, study: Study, how: How, name: str = "") -> Cube:
+    """Run a study with its variants, or go on with their runs, and open them.
 
     The folder is named after the plan, so another scenario, code or number of paths never meets
     an old run. Raises as `runner.run` does.
     """
+    name = name or study.market.value
     scenario = load_study(claim, study, how.scenarios, how.paths)
     plan = make_plan(scenario, choose(how.backend))
     how.runs.mkdir(parents=True, exist_ok=True)
-    name = f"{claim.name}-{study.market.value}-{plan.hash[:8]}.run"
     folder = run(
         scenario,
-        how.runs / name,
+        how.runs / f"{claim.name}-{name}-{plan.hash[:8]}.run",
         backend=how.backend,
         threads=how.threads,
         progress=how.progress(),
     )
     summary = open_run(folder)["summary"].to_dataset().load()
-    return Cube(summary, scenario, study.market)
+    variants = {
+        word: run_study(claim, variant, how, f"{name}-{word}") for word, variant in study.variants
+    }
+    return Cube(summary, scenario, study.market, variants)
 
 
 def _read(path: Path) -> str:

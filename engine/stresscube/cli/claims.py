@@ -89,8 +89,8 @@ def document(tested: Tested) -> dict[str, Any]:
             for it in tested.findings
         ],
         "runs": [
-            {"market": study.market.value, "paths": paths, "seed": seed, "digest": digest}
-            for study, paths, seed, digest in tested.runs
+            {"run": name, "paths": paths, "seed": seed, "digest": digest}
+            for name, _, paths, seed, digest in tested.runs
         ],
     }
 
@@ -110,19 +110,15 @@ def _run(asked: tuple[Claim, ...], options: ClaimsOptions) -> Iterator[Tested]:
         if not options.quiet:
             err.print(f"[dim]{place + 1} of {len(asked)}: {claim.name}[/]")
         try:
-            cubes = {study.market: run_study(claim, study, how) for study in claim.studies}
+            cubes = [run_study(claim, study, how) for study in claim.studies]
         except Interrupted as interrupted:
             typer.echo(f"\nstresscube: stopped; {plural(place, 'claim')} done", err=True)
             typer.echo(f"to go on: {options.command}", err=True)
             raise typer.Exit(interrupted.exit_code) from None
+        simulations = (it.scenario.simulation for cube in cubes for it in cube.family())
         runs = tuple(
-            (
-                study,
-                cubes[study.market].scenario.simulation.paths,
-                cubes[study.market].scenario.simulation.seed,
-                stamp(claim, study, how.scenarios),
-            )
-            for study in claim.studies
+            (name, study, it.paths, it.seed, stamp(claim, study, how.scenarios))
+            for (name, study), it in zip(claim.runs(), simulations, strict=True)
         )
         yield Tested(claim, claim.findings(cubes), runs)
 
