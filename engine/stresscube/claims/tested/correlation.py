@@ -66,7 +66,7 @@ CLAIM = Claim(
             Market.PAIR,
             (
                 'market.initial_correlation_regime="coupling-1"',
-                "sweep.market.correlation_regimes.coupling-1.correlation=[0.85, 0.6, 0.3]",
+                "sweep.market.correlation_regimes.coupling-1.correlation=[0.85, 0.3]",
             ),
         ),
     ),

@@ -62,8 +62,7 @@ def _costs(cube: Cube, base: Cell) -> Finding:
 def _optimum(cube: Cube, bases: Sequence[tuple[str, Cell]]) -> Finding:
     trials = [_trial(cube, words, base) for words, base in bases]
     best = "; ".join(
-        f"{words}: {minutes(_best(cube, base))} is best, by an hour's less the best other's "
-        f"of {written(trial.figure)}"
+        f"{words}: {minutes(_best(cube, base))} ({written(trial.figure)})"
         for (words, base), trial in zip(bases, trials, strict=True)
     )
     return Finding(
@@ -73,7 +72,8 @@ def _optimum(cube: Cube, bases: Sequence[tuple[str, Cell]]) -> Finding:
         Unit.NUMBER,
         or_only_if(trials[0].verdict, [it.verdict for it in trials[1:]]),
         "without an edge that ends, the longest trade is best, because it pays the fewest turns. "
-        f"With one, the best time follows the half-life of what is traded. {best}",
+        "With one, the best time follows the half-life of what is traded. The best of the times, "
+        f"and an hour's Sharpe ratio less the best other's: {best}",
     )
 
 
@@ -82,7 +82,7 @@ def _trial(cube: Cube, words: str, base: Cell) -> Trial:
     hour = cube.at("sharpe", holding=1, **base)
     less = [hour - cube.at("sharpe", holding=it, **base) for it in OTHERS]
     nearest = min(less, key=lambda it: it.value)
-    return Trial(words, nearest, every(above(it) for it in less))
+    return Trial(words, nearest, every(above(it) for it in (hour, *less)))
 
 
 def _best(cube: Cube, base: Cell) -> float:

@@ -2,66 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
-from stresscube.claims.estimate import Estimate
-from stresscube.claims.verdicts import above, below, every, or_only_if
+from stresscube.claims.estimate import Estimate, combine
+from stresscube.claims.trial import Trial
+from stresscube.claims.verdicts import Verdict, above, below, every, or_only_if
 from stresscube.claims.words import written
+from stresscube.policies import Floats
 
 Cell = dict[str, object]
+NOISE = "market_signal_noise"
+LEAST = 1e-6
+"""What is left of an account in ruin, for its logarithm."""
 
 
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield whether 10× is best, gross or per leg, and what 20× and 50× add."""
-    base: Cell = {} if cube.market is Market.PAIR else {"side": "spread"}
-    levels = cube.axis("leverage")
-    best = max(levels, key=lambda it: _median(cube, base, it).value)
-    sharpest = max(levels, key=lambda it: cube.at("sharpe", leverage=it, **base).value)
+    bases: list[tuple[str, Cell]] = [("as it is", {})]
+    if NOISE in cube.data.dims:
+        bases = [(f"noise of {it:g} deviations", {NOISE: it}) for it in cube.axis(NOISE)]
+    for level, words in ((10.0, "gross"), (20.0, "for each leg, 20 gross")):
+        yield _best(cube, bases, level, words)
+    yield _proportion(cube, bases[0][1])
+
+
+def _best(cube: Cube, bases: Sequence[tuple[str, Cell]], level: float, words: str) -> Finding:
+    trials = [Trial(name, *_gap(cube, base, level)) for name, base in bases]
+    tops = "; ".join(f"{name}: {_top(cube, base):g}×" for name, base in bases)
     listed = "; ".join(
-        f"{it:g}×: {written(_median(cube, base, it), Unit.PERCENT)}, liquidated "
-        f"{written(cube.at('liquidation_probability', leverage=it, **base), Unit.PERCENT)}"
-        for it in levels
+        f"{it:g}×: {written(growth(cube, bases[0][1], it))}, liquidated "
+        f"{written(cube.at('liquidation_probability', leverage=it, **bases[0][1]), Unit.PERCENT)}"
+        for it in cube.axis("leverage")
     )
-    for level, words in ((10.0, "gross"), (20.0, "for each leg")):
-        gaps = [
-            _median(cube, base, level) - _median(cube, base, it) for it in levels if it != level
-        ]
-        nearest = min(gaps, key=lambda it: it.value)
-        yield Finding(
-            cube.market,
-            f"median return of two weeks at 10× {words}, less that of the best other leverage",
-            nearest,
-            Unit.PERCENT,
-            every(above(it) for it in gaps),
-            f"the edge. By the median {best:g}× gross is best of those tried, by the Sharpe ratio "
-            f"{sharpest:g}×" + (f" ({listed})" if words == "gross" else ""),
-        )
-    yield _proportion(cube, base)
+    return Finding(
+        cube.market,
+        f"growth of the median account in two weeks at 10× {words}, less that at the best other",
+        trials[0].figure,
+        Unit.NUMBER,
+        or_only_if(trials[0].verdict, [it.verdict for it in trials[1:]]),
+        f"the edge: what leverage is best, gross, by the noise in the signal: {tops}"
+        + (f". Growth, the logarithm of the median, as it is: {listed}" if level == 10.0 else ""),
+    )
 
 
-def _median(cube: Cube, base: Cell, leverage: float) -> Estimate:
-    return cube.at("return_quantile", quantile=0.5, leverage=leverage, **base)
+def _gap(cube: Cube, base: Cell, level: float) -> tuple[Estimate, Verdict]:
+    """Judge that a leverage grows, and faster than every other that was tried."""
+    own = growth(cube, base, level)
+    others = [growth(cube, base, it) for it in cube.axis("leverage") if it != level]
+    gaps = [own - it for it in others]
+    return min(gaps, key=lambda it: it.value), every((above(own), *map(above, gaps)))
+
+
+def _top(cube: Cube, base: Cell) -> float:
+    return max(cube.axis("leverage"), key=lambda it: growth(cube, base, it).value)
+
+
+def growth(cube: Cube, base: Cell, leverage: float) -> Estimate:
+    """Return the logarithm of what becomes of 1 in the median; ruin counts as LEAST."""
+    median = cube.at("return_quantile", quantile=0.5, leverage=leverage, **base)
+    return combine(_log_growth, median)
+
+
+def _log_growth(gain: Floats) -> Floats:
+    return np.log(np.maximum(1.0 + gain, LEAST))
 
 
 def _proportion(cube: Cube, base: Cell) -> Finding:
     """Judge that 20× and 50× add liquidations without returns in proportion."""
-    ten, twenty, fifty = (cube.at("return_mean", leverage=it, **base) for it in (10, 20, 50))
+    ten, twenty, fifty = (growth(cube, base, it) for it in (10, 20, 50))
     dead = [cube.at("liquidation_probability", leverage=it, **base) for it in (10, 20, 50)]
-    fifties = every((below(fifty - ten * 5.0), above(dead[2] - dead[0])))
-    twenties = every((below(twenty - ten * 2.0), above(dead[1] - dead[0])))
+    parts = [
+        every((_out_of_proportion(ten, it, level / 10.0), above(risk - dead[0])))
+        for it, level, risk in ((twenty, 20.0, dead[1]), (fifty, 50.0, dead[2]))
+    ]
     return Finding(
         cube.market,
-        "mean return of two weeks at 50× gross, less five times that at 10×",
+        "growth of the median account in two weeks at 50× gross less five times that at 10×",
         fifty - ten * 5.0,
-        Unit.PERCENT,
-        or_only_if(every((twenties, fifties)), [twenties, fifties]),
-        "the claim is of 20× as of 50×, that they are liquidated more often and return less than "
-        f"in proportion. At 20× the mean is {written(twenty - ten * 2.0, Unit.PERCENT)} off twice "
-        f"that at 10×: {twenties.value}. At 50×: {fifties.value}. Liquidated: "
+        Unit.NUMBER,
+        or_only_if(every(parts), parts),
+        "the claim is of 20× and of 50×, that more are liquidated and growth is less than in "
+        f"proportion, or is loss. At 20×, {written(twenty - ten * 2.0)} off twice that at 10×, it: "
+        f"{parts[0].value}. At 50× it: {parts[1].value}. Liquidated at 10×, 20× and 50×: "
         + ", ".join(written(it, Unit.PERCENT) for it in dead),
     )
+
+
+def _out_of_proportion(ten: Estimate, more: Estimate, times: float) -> Verdict:
+    if above(ten) is not Verdict.HOLDS:
+        return below(more)
+    return below(more - ten * times)
 
 
 CLAIM = Claim(
@@ -72,7 +106,8 @@ CLAIM = Claim(
     "lower leverage reduces capital utilization unnecessarily”",
     taken="Two weeks of trades of an hour on venue B, entered by the spread where there is one. "
     "The article does not say whether 10× is gross or of each leg, which is 20 gross: both are "
-    "tried. The best balance is the highest median return, in which ruin counts.",
-    studies=(Study(), Study(Market.PAIR, ('sweep.side=["fixed"]',)), Study(Market.BASIS)),
+    "tried. The best balance is the leverage at which the median account grows most, for signals "
+    "with less and less skill.",
+    studies=(Study(), Study(Market.PAIR, ('policy.side="fixed"',)), Study(Market.BASIS)),
     judge=judge,
 )

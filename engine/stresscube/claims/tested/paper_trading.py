@@ -65,7 +65,7 @@ def judge(cube: Cube) -> Iterator[Finding]:
         Unit.NUMBER,
         or_only_if(above(told[0], TOLD), [above(told[1], TOLD)]),
         f"the standard error of a Sharpe ratio after two weeks is {errors[0]:.2g}, whatever is "
-        f"traded, and it takes {needed:.2g} years to tell 2 from 0 at {TOLD:g} standard errors. "
+        f"traded, and it takes {needed:.1f} years to tell 2 from 0 at {TOLD:g} standard errors. "
         f"Simulated, {written(lost[0], Unit.PERCENT)} of books with a Sharpe ratio of 2 have lost "
         f"after two weeks (theory: {number(loss_probability(SHARPE, lasting[0]), Unit.PERCENT)}), "
         f"and {written(gained, Unit.PERCENT)} of those with none have gained. Costs, slippage and "

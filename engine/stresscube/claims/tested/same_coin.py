@@ -22,7 +22,6 @@ def judge(cube: Cube) -> Iterator[Finding]:
         written(it.at("liquidation_probability", leverage=20, **side), Unit.PERCENT)
         for it, side in ((cube, {} if cube.market is Market.PAIR else FIXED), (same, FIXED))
     ]
-    coins = " and ".join(same.scenario.market.assets)
     earned = [
         written(it.at("sharpe", side="spread", **base))
         for it in ((cube, same) if cube.market is not Market.PAIR else (same,))
@@ -33,7 +32,7 @@ def judge(cube: Cube) -> Iterator[Finding]:
         two / one,
         Unit.TIMES,
         below(two / one, ALIKE),
-        f"two coins move apart, one coin ({coins}) does so only by its basis. Liquidated at 20× in "
+        f"two coins move apart, one coin does so only by its basis. Liquidated at 20× in "
         f"one account: {dead[0]} and {dead[1]}. Sharpe ratio entered by the spread after fees: "
         + " and ".join(earned)
         + ("" if len(earned) > 1 else ", of one coin; two coins have no spread that reverts"),

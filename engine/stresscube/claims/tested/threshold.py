@@ -72,7 +72,8 @@ def _spikes(cube: Cube, threshold: Cell, static: Cell) -> Finding:
         "where they were, and restoring the ratio on the way buys the leg that is dear and sells "
         "it again when it is not. A spike is captured by entering because of it: entries at 3 "
         f"standard deviations of the spread capture {written(entries, Unit.PERCENT)}, whether or "
-        f"not they rebalance ({written(_entered(cube), Unit.PERCENT)} with the threshold). "
+        f"not they rebalance ({written(_entered(cube), Unit.PERCENT)} with the threshold), and "
+        f"return {written(cube.at('return_mean', **ENTRIES), Unit.PERCENT)} a day after costs. "
         f"Spikes offered {spikes_offered(cube) * 1e2:.2g} % of leg b's notional over the horizon",
     )
 

@@ -29,8 +29,8 @@ def judge(cube: Cube) -> Iterator[Finding]:
         under,
         Unit.PERCENT,
         above(under, MANY),
-        f"{written(dead, Unit.PERCENT)} are liquidated, yet not even half of the others gain; of "
-        f"trades {written(wins, Unit.PERCENT)} end with a gain",
+        f"{written(dead, Unit.PERCENT)} are liquidated. Not being liquidated is not a gain: of "
+        f"trades {written(wins, Unit.PERCENT)} end with one",
     )
     trials = tried(
         (

@@ -14,9 +14,8 @@ MOST_OF_IT = 0.5
 
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield the share of B's disadvantage that is its lag, and what A's slippage is worth."""
-    side: dict[str, object] = {} if cube.market is Market.PAIR else {"side": "spread"}
     a, b, c, slow, slipping = (
-        cube.at("return_mean", venue=it, **side) for it in ("A", "B", "C", "C-slow", "C-slipping")
+        cube.at("return_mean", venue=it) for it in ("A", "B", "C", "C-slow", "C-slipping")
     )
     lag, gap = c - slow, c - b
     share = lag / gap
@@ -52,6 +51,6 @@ CLAIM = Claim(
     taken="A day at gross leverage 10, entered by the spread where there is one, on the three "
     "venues, on C with B's lag, and on C with A's slippage. Lag is what is wrong with B if it "
     "makes at least half of the difference to C; A's execution is better if a day returns more.",
-    studies=(Study(), Study(Market.PAIR, ('sweep.side=["fixed"]',)), Study(Market.BASIS)),
+    studies=(Study(), Study(Market.PAIR, ('policy.side="fixed"',)), Study(Market.BASIS)),
     judge=judge,
 )
