@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 from pathlib import Path
@@ -10,10 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from claim_cubes import ROOT, SCENARIOS
-from fakes import FakeBackend
+from claim_cubes import ROOT, SCENARIOS, made
 from stresscube.claims.catalogue import CLAIMS
 from stresscube.cli import app
+from stresscube.cli import claims as command
 
 DOCS = ROOT / "docs" / "claims.md"
 VERDICTS = r"(holds only if|holds|does not hold|not settled)"
@@ -33,22 +32,15 @@ def shape(text: str) -> list[str]:
     return re.sub(r"\| [\d,]+ \| (\d+) \| `", r"| N | \1 | `", found).splitlines()
 
 
-@pytest.fixture
-def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of one's own, where runs cost nothing: their outcomes are made up."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STRESSCUBE_CACHE_DIR", str(tmp_path / "cache"))
-    backend = FakeBackend()
-    for name in ("stresscube.runner", "stresscube.plan", "stresscube.claims.studies"):
-        monkeypatch.setattr(importlib.import_module(name), "choose", lambda _: backend, False)
-    return tmp_path
-
-
-@pytest.fixture
-def page(made_up: Path) -> str:
-    found = call("--paths", "64", "--quiet", "-o", made_up / "claims.md")
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the page as written from made-up cubes: no run is made."""
+    out = tmp_path_factory.mktemp("page") / "claims.md"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "run_study", lambda claim, study, _: made(claim, study, {}))
+        found = call("--quiet", "-o", out)
     assert found.exit_code == 0, found.output
-    return (made_up / "claims.md").read_text()
+    return out.read_text()
 
 
 def test_the_page_in_docs_is_what_the_command_writes(page: str) -> None:
