@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Look for a policy": (gradient_commands.sensitivities, gradient_commands.optimise),
     "Recorded prices": (data_commands.calibrate, data_commands.realism),
+    "What others say": (other_commands.claims,),
     "The program": (other_commands.schema, other_commands.kernel, other_commands.doctor),
 }
 """By the panel of the help that names them."""

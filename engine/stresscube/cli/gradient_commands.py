@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stresscube.cli import complete
 from stresscube.cli.options import (
+    Case,
+    Confidence,
     Json,
+    Maximise,
+    Minimise,
     Paths,
     ScenarioFile,
     Seed,
     Set,
+    SubjectTo,
+    Threads,
     Trust,
     Where,
 )

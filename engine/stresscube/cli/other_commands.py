@@ -9,9 +9,12 @@ import typer
 
 from stresscube.cli import complete
 from stresscube.cli.options import (
+    Backend,
     Json,
+    Paths,
     ScenarioFile,
     Set,
+    Threads,
     Trust,
 )
 
@@ -76,3 +79,48 @@ def doctor(as_json: Json = False) -> None:
     from stresscube.cli import doctor as command
 
     command.diagnose(as_json=as_json)
+
+
+def claims(
+    scenarios: Annotated[
+        Path,
+        typer.Argument(metavar="[FOLDER]", help="The claims' scenarios."),
+    ] = Path("scenarios/claims"),
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Only this claim. May be repeated."),
+    ] = None,
+    paths: Paths = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="The page to write: docs/claims.md."),
+    ] = None,
+    runs: Annotated[
+        Path, typer.Option("--runs", metavar="DIR", help="Where the runs are kept.")
+    ] = Path("runs/claims"),
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Only tell whether the page is up to date. Exit code 1: no."),
+    ] = False,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put the claims of an article on market-neutral trading to the test, each with a verdict."""
+    from stresscube.cli import claims as command
+
+    command.claims(
+        command.ClaimsOptions(
+            scenarios=scenarios,
+            runs=runs,
+            only=tuple(only or ()),
+            out=out,
+            paths=paths,
+            backend=backend,
+            threads=threads,
+            check=check,
+            quiet=quiet,
+            as_json=as_json,
+        )
+    )

@@ -1,0 +1,1 @@
+"""The article's claims, each put to a test: runs, figures, and verdicts computed from them."""

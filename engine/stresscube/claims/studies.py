@@ -1,0 +1,93 @@
+"""Running the studies of claims: ordinary run folders, which a second call finds complete."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stresscube.backends import choose
+from stresscube.claims.cells import Cube
+from stresscube.claims.claim import Claim, Study
+from stresscube.claims.compose import with_market
+from stresscube.errors import StresscubeError
+from stresscube.plan import make_plan
+from stresscube.runner import Progress, Silent, run
+from stresscube.scenario import Scenario, loads
+from stresscube.store.reader import open_run
+
+NOT_HERE = "no such file (run in the root of the source tree, or name the folder of the claims)"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """Where scenarios lie, where runs go, and how they are run.
+
+    paths: instead of each scenario's. progress: makes what is told of each run.
+    """
+
+    scenarios: Path
+    runs: Path
+    paths: int | None = None
+    backend: str = "auto"
+    threads: int | None = None
+    progress: Callable[[], Progress] = Silent
+
+
+def scenario_text(claim: Claim, study: Study, folder: Path) -> str:
+    """Return the scenario of a study as TOML, a file that runs by itself.
+
+    Raises StresscubeError if a file of it is not there.
+    """
+    text = _read(folder / (study.file or f"{claim.name}.toml"))
+    if study.market.file is not None:
+        text = with_market(text, _read(folder / study.market.file))
+    return text
+
+
+def load_study(claim: Claim, study: Study, folder: Path, paths: int | None = None) -> Scenario:
+    """Return the scenario of a study. Raises ScenarioError, StresscubeError."""
+    settings = [*study.settings]
+    settings += [f"simulation.paths={paths}"] if paths is not None else []
+    return loads(
+        scenario_text(claim, study, folder), f"{claim.name} ({study.market.value})", settings
+    )
+
+
+def stamp(claim: Claim, study: Study, folder: Path) -> str:
+    """Return a digest of what a study asks, by which a page can be seen to be out of date."""
+    words = "\n".join([scenario_text(claim, study, folder), *study.settings])
+    return hashlib.sha256(words.encode()).hexdigest()[:12]
+
+
+def run_study(claim: Claim, study: Study, how: How, name: str = "") -> Cube:
+    """Run a study with its variants, or go on with their runs, and open them.
+
+    The folder is named after the plan, so another scenario, code or number of paths never meets
+    an old run. Raises as `runner.run` does.
+    """
+    name = name or study.market.value
+    scenario = load_study(claim, study, how.scenarios, how.paths)
+    plan = make_plan(scenario, choose(how.backend))
+    how.runs.mkdir(parents=True, exist_ok=True)
+    folder = run(
+        scenario,
+        how.runs / f"{claim.name}-{name}-{plan.hash[:8]}.run",
+        backend=how.backend,
+        threads=how.threads,
+        progress=how.progress(),
+    )
+    summary = open_run(folder)["summary"].to_dataset().load()
+    variants = {
+        word: run_study(claim, variant, how, f"{name}-{word}") for word, variant in study.variants
+    }
+    return Cube(summary, scenario, study.market, variants)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StresscubeError(f"{os.fspath(path)}: {NOT_HERE}") from None

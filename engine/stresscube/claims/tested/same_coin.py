@@ -1,0 +1,70 @@
+"""Two coins, or one coin on two venues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stresscube.claims.cells import Cube
+from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
+from stresscube.claims.verdicts import below
+from stresscube.claims.words import written
+
+ALIKE = 1.5
+
+
+def judge(cube: Cube) -> Iterator[Finding]:
+    """Yield how much riskier two coins are, and what the spread earns in either."""
+    same = cube.variants["same"]
+    base: dict[str, object] = {"leverage": 10}
+    two = cube.at("return_std", **base | ({} if cube.market is Market.PAIR else FIXED))
+    one = same.at("return_std", **base | FIXED)
+    dead = [
+        written(it.at("liquidation_probability", leverage=20, **side), Unit.PERCENT)
+        for it, side in ((cube, {} if cube.market is Market.PAIR else FIXED), (same, FIXED))
+    ]
+    earned = [
+        written(it.at("sharpe", side="spread", **base))
+        for it in ((cube, same) if cube.market is not Market.PAIR else (same,))
+    ]
+    yield Finding(
+        cube.market,
+        "standard deviation of a week of two coins, over that of one coin on two venues",
+        two / one,
+        Unit.TIMES,
+        below(two / one, ALIKE),
+        f"two coins move apart, one coin does so only by its basis. Liquidated at 20× in "
+        f"one account: {dead[0]} and {dead[1]}. Sharpe ratio entered by the spread after fees: "
+        + " and ".join(earned)
+        + ("" if len(earned) > 1 else ", of one coin; two coins have no spread that reverts"),
+    )
+
+
+FIXED: dict[str, object] = {"side": "fixed"}
+ONE_COIN = (
+    "market.regimes.calm.correlation=1",
+    "market.regimes.calm.volatility=[0.45, 0.45]",
+    "market.regimes.calm.jumps.std=[0.022, 0.022]",
+    "market.regimes.calm.jumps.correlation=1",
+    "market.regimes.spike.correlation=1",
+    "market.regimes.spike.volatility=[1.45, 1.45]",
+    "market.regimes.spike.jumps.std=[0.022, 0.022]",
+    "market.regimes.spike.jumps.correlation=1",
+)
+CLAIM = Claim(
+    name="same-coin",
+    title="Two coins, or one coin on two venues",
+    sentence="“run paired long/short positions on correlated assets or the same asset across "
+    "different exchanges”",
+    taken="The sentence offers them as the same trade: a week at gross leverage 10, in daily "
+    "trades of legs of equal size, in either. They are alike if the standard deviation of two "
+    "coins is at most half again that of one. For the real pair, one coin is the real basis.",
+    studies=(
+        Study(variants=(("same", Study(settings=ONE_COIN)),)),
+        Study(
+            Market.PAIR,
+            ('sweep.side=["fixed"]',),
+            variants=(("same", Study(Market.BASIS)),),
+        ),
+    ),
+    judge=judge,
+)

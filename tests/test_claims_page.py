@@ -1,0 +1,107 @@
+"""`stresscube claims`: what it prints and writes, and that docs/claims.md is that."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from claim_cubes import ROOT, SCENARIOS, made
+from stresscube.claims.catalogue import CLAIMS
+from stresscube.cli import app
+from stresscube.cli import claims as command
+
+DOCS = ROOT / "docs" / "claims.md"
+VERDICTS = r"(holds only if|holds|does not hold|not settled)"
+
+
+def call(*arguments: str | Path) -> Result:
+    words = ["claims", str(SCENARIOS), *(str(argument) for argument in arguments)]
+    return CliRunner().invoke(app, words)
+
+
+def shape(text: str) -> list[str]:
+    """Return a page without what depends on its figures."""
+    lines = [line for line in text.splitlines() if not line.startswith("- ")]
+    found = "\n".join(lines).replace("**", "")
+    found = re.sub(rf"{VERDICTS}(?=[;)| ])", "V", found)
+    found = re.sub(r"\| [^|]* \| V \|", "| F | V |", found)
+    return re.sub(r"\| [\d,]+ \| (\d+) \| `", r"| N | \1 | `", found).splitlines()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the page as written from made-up cubes: no run is made."""
+    out = tmp_path_factory.mktemp("page") / "claims.md"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "run_study", lambda claim, study, _: made(claim, study, {}))
+        found = call("--quiet", "-o", out)
+    assert found.exit_code == 0, found.output
+    return out.read_text()
+
+
+def test_the_page_in_docs_is_what_the_command_writes(page: str) -> None:
+    assert shape(DOCS.read_text()) == shape(page)
+
+
+def test_the_page_in_docs_was_made_with_the_scenarios_as_they_are() -> None:
+    found = call("--check", "-o", DOCS)
+    assert found.exit_code == 0, found.output
+
+
+def test_a_page_of_other_scenarios_is_out_of_date(tmp_path: Path) -> None:
+    old = tmp_path / "claims.md"
+    text = DOCS.read_text()
+    digest = re.findall(r"`([0-9a-f]{12})`", text)[0]
+    old.write_text(text.replace(digest, "0" * 12))
+    found = call("--check", "-o", old)
+    assert found.exit_code == 1
+    assert "claims.md: out of date: threshold (article)" in found.output
+
+
+def test_a_claim_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sampling errors of a record, with a few paths; a second call finds the runs complete."""
+    monkeypatch.chdir(tmp_path)
+    words = ("--only", "paper-trading", "--paths", "64")
+    first = call(*words, "--json")
+    assert first.exit_code == 0, first.output
+    document = json.loads(first.stdout)
+    (claim,) = document["claims"]
+    assert claim["claim"] == "paper-trading"
+    assert [it["verdict"] for it in claim["findings"]][2] == "holds"
+    assert [it["paths"] for it in claim["runs"]] == [64, 64]
+    folders = sorted(it.name for it in Path("runs/claims").iterdir())
+    assert len(folders) == 2
+    again = call(*words)
+    assert again.exit_code == 0, again.output
+    assert "holds · article's: standard errors between a Sharpe ratio of 2" in again.stdout
+    assert sorted(it.name for it in Path("runs/claims").iterdir()) == folders
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--only", "threshhold"), "--only threshhold: no such claim; did you mean threshold?"),
+        (("--only", "noise", "-o", "x.md"), "-o writes the page of all claims"),
+        (("--check",), "--check: name the page to check with -o"),
+        (("--check", "-o", "none.md"), "none.md: no such file"),
+    ],
+)
+def test_bad_requests_are_one_sentence(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = call(*arguments)
+    assert found.exit_code == 2
+    assert message in found.output
+    assert "Traceback" not in found.output
+
+
+def test_every_claim_is_on_the_page(page: str) -> None:
+    for claim in CLAIMS:
+        assert f"## {claim.title}\n" in page
+        assert claim.sentence in page
+        assert page.count(f"| {claim.name} |") == len(list(claim.runs()))
