@@ -66,7 +66,7 @@ def _made(claim: Claim, study: Study, figures: Figures, error: float, word: str)
         cells = np.zeros([len(it) for it in values])
         if rule := figures.get(metric.name):
             points = (dict(zip(dims, at, strict=True)) for at in product(*values))
-            cells.flat = [rule({"run": word, **at}) for at in points]
+            cells = np.reshape([rule({"run": word, **at}) for at in points], cells.shape)
         data[metric.name] = (dims, cells)
         data[f"{metric.name}_se"] = (dims, np.full(cells.shape, error))
         if metric.batches:

@@ -119,7 +119,7 @@ FALSE: dict[str, Figures] = {
         "liquidation_probability": flat(0.02),
         "liquidation_probability_per_trade": flat(0.001),
     },
-    "venues": {"return_mean": steps("venue", {"A": 0.05, "C": 0.1, "C-slow": 0.099})},
+    "venues": {"return_mean": steps("venue", {"A": -0.05, "C": 0.1, "C-slow": 0.099})},
     "latency": {"return_mean": steps("venue", {"none": 0.1, "half": 0.05}, other=0.1)},
     "correlation": {
         "return_std": flat(0.2),

@@ -17,7 +17,7 @@ from stresscube.policies import Floats
 Cell = dict[str, object]
 NOISE = "market_signal_noise"
 LEAST = 1e-6
-"""What is left of an account in ruin, for its logarithm."""
+"""What counts as left of an account in ruin, for its logarithm."""
 
 
 def judge(cube: Cube) -> Iterator[Finding]:
@@ -81,13 +81,14 @@ def _proportion(cube: Cube, base: Cell) -> Finding:
     ]
     return Finding(
         cube.market,
-        "growth of the median account in two weeks at 50× gross less five times that at 10×",
-        fifty - ten * 5.0,
-        Unit.NUMBER,
+        "growth of the median account in two weeks at 50× gross, over that at 10×",
+        fifty / ten,
+        Unit.TIMES,
         or_only_if(every(parts), parts),
         "the claim is of 20× and of 50×, that more are liquidated and growth is less than in "
-        f"proportion, or is loss. At 20×, {written(twenty - ten * 2.0)} off twice that at 10×, it: "
-        f"{parts[0].value}. At 50× it: {parts[1].value}. Liquidated at 10×, 20× and 50×: "
+        f"proportion, or is loss. Growth at 10× is {written(ten)}; at 20× it is "
+        f"{written(twenty / ten, Unit.TIMES)} that. The claim of 20×: {parts[0].value}; of 50×: "
+        f"{parts[1].value}. Liquidated at 10×, 20× and 50×: "
         + ", ".join(written(it, Unit.PERCENT) for it in dead),
     )
 

@@ -11,7 +11,7 @@ from stresscube.claims.trial import found, tried
 from stresscube.claims.verdicts import Verdict, above, between, or_only_if
 from stresscube.claims.words import written
 
-LEAST, MOST = 0.06, 0.10
+LEAST, MOST = 0.05, 0.12
 """What counts as "around 8%"."""
 RATIO = 1.5
 """12% over 8%."""
@@ -65,9 +65,10 @@ CLAIM = Claim(
     title="8% liquidated on venue C against 12 to 15% elsewhere",
     sentence="“average liquidation rates around 8% for their market neutral AI users, compared to "
     "the industry average that hovers closer to 12-15%”",
-    taken="A month of daily trades, legs of equal size, cross margin, on the three venues. The "
+    taken="A month of daily trades, legs of equal size, cross margin, on C and on B. The "
     "article does not say of what 8% is a share: both accounts in a month and trades are counted. "
-    "Around 8% is 6 to 10%; the difference is shown if B's rate is at least half again C's.",
+    "Around 8% is 5 to 12%, where the industry's average begins; the difference is shown if B's "
+    "rate is at least half again C's.",
     studies=(Study(), Study(Market.PAIR)),
     judge=judge,
 )
