@@ -27,7 +27,7 @@ FURTHER: dict[str, list[Any]] = {
     "quantile": [0.05, 0.5, 0.95],
     "level": [0.95, 0.99],
     "leg": ["a", "b"],
-    "time": [1.0],
+    "time": [240.0, 480.0, 720.0, 960.0, 1152.0],
 }
 
 Point = dict[str, Any]

@@ -16,7 +16,7 @@ from stresscube.policies import Floats
 
 Cell = dict[str, object]
 NOISE = "market_signal_noise"
-LEAST = 1e-6
+LEAST = 1e-12
 """What counts as left of an account in ruin, for its logarithm."""
 
 
