@@ -501,7 +501,7 @@ def trace(
 def claims(
     scenarios: Annotated[
         Path,
-        typer.Argument(metavar="[FOLDER]", help="The claims' scenarios."),
+        typer.Argument(metavar="FOLDER", help="The claims' scenarios."),
     ] = Path("scenarios/claims"),
     only: Annotated[
         list[str] | None,
