@@ -27,7 +27,7 @@ FURTHER: dict[str, list[Any]] = {
     "quantile": [0.05, 0.5, 0.95],
     "level": [0.95, 0.99],
     "leg": ["a", "b"],
-    "time": [1.0],
+    "time": [240.0, 480.0, 720.0, 960.0, 1152.0],
 }
 
 Point = dict[str, Any]
@@ -66,7 +66,7 @@ def _made(claim: Claim, study: Study, figures: Figures, error: float, word: str)
         cells = np.zeros([len(it) for it in values])
         if rule := figures.get(metric.name):
             points = (dict(zip(dims, at, strict=True)) for at in product(*values))
-            cells.flat = [rule({"run": word, **at}) for at in points]
+            cells = np.reshape([rule({"run": word, **at}) for at in points], cells.shape)
         data[metric.name] = (dims, cells)
         data[f"{metric.name}_se"] = (dims, np.full(cells.shape, error))
         if metric.batches:

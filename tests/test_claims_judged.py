@@ -59,6 +59,7 @@ TRUE: dict[str, Figures] = {
     },
     "leverage-rebalances": {"rebalances_per_day": steps("leverage", {10: 10.0, 50: 60.0})},
     "liquidation": {
+        "survival": flat(0.92),
         "liquidation_probability": lambda at: 0.08 if at["venue"] == "C" else 0.14,
         "liquidation_probability_per_trade": flat(0.08),
     },
@@ -116,10 +117,11 @@ FALSE: dict[str, Figures] = {
     },
     "leverage-rebalances": {"rebalances_per_day": steps("leverage", {10: 10.0, 50: 250.0})},
     "liquidation": {
+        "survival": flat(0.98),
         "liquidation_probability": flat(0.02),
         "liquidation_probability_per_trade": flat(0.001),
     },
-    "venues": {"return_mean": steps("venue", {"A": 0.05, "C": 0.1, "C-slow": 0.099})},
+    "venues": {"return_mean": steps("venue", {"A": -0.05, "C": 0.1, "C-slow": 0.099})},
     "latency": {"return_mean": steps("venue", {"none": 0.1, "half": 0.05}, other=0.1)},
     "correlation": {
         "return_std": flat(0.2),

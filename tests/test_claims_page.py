@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,12 @@ from typer.testing import CliRunner, Result
 
 from claim_cubes import ROOT, SCENARIOS, made
 from stresscube.claims.catalogue import CLAIMS
+from stresscube.claims.cells import Cube
+from stresscube.claims.claim import Claim, Study
+from stresscube.claims.studies import How
 from stresscube.cli import app
 from stresscube.cli import claims as command
+from stresscube.errors import Interrupted
 
 DOCS = ROOT / "docs" / "claims.md"
 VERDICTS = r"(holds only if|holds|does not hold|not settled)"
@@ -27,7 +32,7 @@ def shape(text: str) -> list[str]:
     """Return a page without what depends on its figures."""
     lines = [line for line in text.splitlines() if not line.startswith("- ")]
     found = "\n".join(lines).replace("**", "")
-    found = re.sub(rf"{VERDICTS}(?=[;)| ])", "V", found)
+    found = re.sub(rf"{VERDICTS}( \([\w ,]+\))?(?= \|)", "V", found)
     found = re.sub(r"\| [^|]* \| V \|", "| F | V |", found)
     return re.sub(r"\| [\d,]+ \| (\d+) \| `", r"| N | \1 | `", found).splitlines()
 
@@ -98,6 +103,23 @@ def test_bad_requests_are_one_sentence(
     assert found.exit_code == 2
     assert message in found.output
     assert "Traceback" not in found.output
+
+
+def test_a_stop_keeps_what_is_done_and_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(claim: Claim, study: Study, how: How) -> Cube:
+        if claim.name == "noise":
+            raise Interrupted("stopped", signal.SIGTERM)
+        return made(claim, study, {})
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "run_study", stopped)
+    found = call("--only", "noise", "--only", "holding", "--paths", "64", "--quiet")
+    assert found.exit_code == 143
+    assert "stopped; 1 claim done" in found.output
+    again = f"stresscube claims {SCENARIOS} --runs runs/claims --only noise --only holding"
+    assert f"to go on: {again} --paths 64" in found.output
 
 
 def test_every_claim_is_on_the_page(page: str) -> None:

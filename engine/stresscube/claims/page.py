@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stresscube.claims.claim import Claim, Finding, Market, Study, overall
 from stresscube.claims.studies import stamp
-from stresscube.claims.verdicts import SIGMAS
+from stresscube.claims.verdicts import SIGMAS, Verdict
 from stresscube.claims.words import written
 
 MARKETS = {
@@ -26,8 +27,9 @@ docs/claims.md` runs them all and writes this page. No verdict is written by han
 holds, or does not, where its figure lies {SIGMAS:g} standard errors on one side of what the \
 sentence says, and is not settled in between. "Holds only if" is a claim that does not hold as \
 it is stated and does under another reading or setting that was tried; the text under the \
-table says which. ± is one standard error; differences and ratios are paired, on the same \
-paths.
+table says which, and lists all that were tried, since each had its chance. Beside the verdict \
+on the whole stands what became of its parts. ± is one standard error; differences and ratios \
+are paired, on the same paths.
 
 The **article's** market is made to suit it: two coins with a correlation of .85, and a basis \
 between them that jumps, and reverts within the hour, so that a trader who enters by the \
@@ -38,6 +40,12 @@ are in [markets](../scenarios/claims/markets), each number with its standard err
 is gross, both legs together, unless a line says otherwise. Fees and margin tiers are in the \
 style of large exchanges and stand in each scenario.
 """
+PARTS = {
+    Verdict.HOLDS: "holds",
+    Verdict.ONLY_IF: "only if",
+    Verdict.FAILS: "not",
+    Verdict.UNSETTLED: "open",
+}
 RUN = re.compile(r"^\| ([\w-]+) \| ([\w-]+) \| .* \| `([0-9a-f]{12})` \|$", re.MULTILINE)
 
 
@@ -83,11 +91,13 @@ def _summary(tested: Sequence[Tested]) -> str:
 
 
 def _verdicts(found: Sequence[Finding]) -> str:
-    """Return the verdict on the whole, and how many of its parts hold if there are several."""
+    """Return the verdict on the whole, and what became of its parts if there are several."""
     whole = f"**{overall(found).value}**"
     if len(found) == 1:
         return whole
-    return f"{whole} ({'; '.join(finding.verdict.value for finding in found)})"
+    numbers = Counter(finding.verdict for finding in found)
+    parts = [f"{numbers[it]} {word}" for it, word in PARTS.items() if it in numbers]
+    return f"{whole} ({', '.join(parts)})"
 
 
 def _section(it: Tested) -> str:

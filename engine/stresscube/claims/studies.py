@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +59,13 @@ def load_study(claim: Claim, study: Study, folder: Path, paths: int | None = Non
 
 
 def stamp(claim: Claim, study: Study, folder: Path) -> str:
-    """Return a digest of what a study asks, by which a page can be seen to be out of date."""
-    words = "\n".join([scenario_text(claim, study, folder), *study.settings])
+    """Return a digest of what a study asks, by which a page can be seen to be out of date.
+
+    Comments and descriptions change no number, and do not count.
+    """
+    content = tomllib.loads(scenario_text(claim, study, folder))
+    content.pop("description", None)
+    words = json.dumps([content, study.settings], sort_keys=True)
     return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 

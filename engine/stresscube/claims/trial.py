@@ -35,6 +35,6 @@ def tried(
 def found(trials: Sequence[Trial], unit: Unit, what: str) -> str:
     """Return in words where the claim holds among the settings tried, with all their figures."""
     where = [it.label for it in trials if it.holds]
-    start = f"It holds {what} {', '.join(where)}" if where else f"It holds {what} none tried"
+    start = f"It holds {what} {', '.join(where) or 'none of those tried'}"
     figures = "; ".join(f"{it.label}: {written(it.figure, unit)}" for it in trials)
     return f"{start} ({figures})"

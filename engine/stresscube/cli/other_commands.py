@@ -84,7 +84,7 @@ def doctor(as_json: Json = False) -> None:
 def claims(
     scenarios: Annotated[
         Path,
-        typer.Argument(metavar="[FOLDER]", help="The claims' scenarios."),
+        typer.Argument(metavar="FOLDER", help="The claims' scenarios."),
     ] = Path("scenarios/claims"),
     only: Annotated[
         list[str] | None,

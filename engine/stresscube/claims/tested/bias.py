@@ -27,7 +27,7 @@ def _finding(cube: Cube, venue: str, leverage: float, words: str) -> Finding:
     figure = _saved(cube, 0.10, 1.5, where)
     trials = [_trial(cube, bias, trigger, where, "") for bias in BIASES for trigger in TRIGGERS]
     trials += [
-        _trial(it, bias, trigger, where, f"where {name}, ")
+        _trial(it, bias, trigger, where, f"{WHERE[name]}, ")
         for name, it in cube.variants.items()
         for bias in BIASES
         for trigger in TRIGGERS
@@ -53,6 +53,7 @@ def _finding(cube: Cube, venue: str, leverage: float, words: str) -> Finding:
     )
 
 
+WHERE = {"falling": "where prices fall in every spike"}
 BIASES = (0.10, 0.15)
 TRIGGERS = (1.5, 2.5)
 
@@ -78,13 +79,14 @@ CLAIM = Claim(
     taken="A week of daily trades. While volatility is above the trigger, the leg that the trend "
     "favours is larger by the bias and the other smaller, at the same gross. Leverage is where "
     "accounts die often enough to be counted: higher with one account, 10 where each leg has its "
-    "own. Tried too: 15%, a higher trigger, and spikes in which prices fall all the while.",
+    "own. Tried too: 15%, a higher trigger, and spikes in which "
+    "prices fall all the while, by a drift of -300 a year.",
     studies=(
         Study(
             variants=(
                 (
-                    "prices fall in every spike",
-                    Study(settings=("market.regimes.spike.drift=[-100, -100]",)),
+                    "falling",
+                    Study(settings=("market.regimes.spike.drift=[-300, -300]",)),
                 ),
             )
         ),
@@ -92,8 +94,8 @@ CLAIM = Claim(
             Market.PAIR,
             variants=(
                 (
-                    "prices fall in the wildest regime",
-                    Study(Market.PAIR, ("market.regimes.regime-4.drift=[-100, -100]",)),
+                    "falling",
+                    Study(Market.PAIR, ("market.regimes.regime-4.drift=[-300, -300]",)),
                 ),
             ),
         ),

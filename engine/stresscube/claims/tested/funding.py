@@ -63,7 +63,8 @@ CLAIM = Claim(
     taken="A week at gross leverage 2, in trades of one hour to a day. Funding matters if it "
     "exceeds the fees of trades of 8 hours; longer trades are more exposed if the week's standard "
     "deviation in trades of 4 hours is at least a quarter above that in trades of one, on a venue "
-    "without costs, which would otherwise leave less equity to risk. News are jumps of both legs.",
+    "without costs, which would otherwise leave less equity to risk. News are "
+    "jumps of both legs; in the fitted pair they are in its tails.",
     studies=(Study(), Study(Market.PAIR, ('sweep.side=["fixed"]',))),
     judge=judge,
 )

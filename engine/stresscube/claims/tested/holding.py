@@ -40,6 +40,8 @@ START = 1 / 3
 
 def minutes(hours: float) -> str:
     """Return a time as text."""
+    if hours < 1 / 60:
+        return f"{hours * 3600:.3g} s"
     return f"{hours:g} h" if hours >= 1 else f"{hours * 60:.3g} min"
 
 

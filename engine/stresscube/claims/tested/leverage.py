@@ -16,15 +16,16 @@ from stresscube.policies import Floats
 
 Cell = dict[str, object]
 NOISE = "market_signal_noise"
-LEAST = 1e-6
-"""What is left of an account in ruin, for its logarithm."""
+FAR = 4.0
+LEAST = 1e-12
+"""What counts as left of an account in ruin, for its logarithm."""
 
 
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield whether 10× is best, gross or per leg, and what 20× and 50× add."""
     bases: list[tuple[str, Cell]] = [("as it is", {})]
     if NOISE in cube.data.dims:
-        bases = [(f"noise of {it:g} deviations", {NOISE: it}) for it in cube.axis(NOISE)]
+        bases = [(f"noise of {it:g} standard deviations", {NOISE: it}) for it in cube.axis(NOISE)]
     for level, words in ((10.0, "gross"), (20.0, "for each leg, 20 gross")):
         yield _best(cube, bases, level, words)
     yield _proportion(cube, bases[0][1])
@@ -44,17 +45,27 @@ def _best(cube: Cube, bases: Sequence[tuple[str, Cell]], level: float, words: st
         trials[0].figure,
         Unit.NUMBER,
         or_only_if(trials[0].verdict, [it.verdict for it in trials[1:]]),
-        f"the edge: what leverage is best, gross, by the noise in the signal: {tops}"
+        "the edge, and so what leverage is best, gross, by the noise in the signal: "
+        f"{tops}. The claim, in turn: {', '.join(it.verdict.value for it in trials)}"
         + (f". Growth, the logarithm of the median, as it is: {listed}" if level == 10.0 else ""),
     )
 
 
 def _gap(cube: Cube, base: Cell, level: float) -> tuple[Estimate, Verdict]:
-    """Judge that a leverage grows, and faster than every other that was tried."""
+    """Judge that a leverage is best by the estimate, grows, and beats all that are far from it.
+
+    Growth is flat about its maximum, so neighbours need not be told apart; one that is shown
+    better decides against it.
+    """
     own = growth(cube, base, level)
-    others = [growth(cube, base, it) for it in cube.axis("leverage") if it != level]
-    gaps = [own - it for it in others]
-    return min(gaps, key=lambda it: it.value), every((above(own), *map(above, gaps)))
+    gaps = {it: own - growth(cube, base, it) for it in cube.axis("leverage") if it != level}
+    nearest = min(gaps.values(), key=lambda it: it.value)
+    far = [gap for it, gap in gaps.items() if it >= FAR * level or level >= FAR * it]
+    if any(below(it) is Verdict.HOLDS for it in gaps.values()):
+        return nearest, Verdict.FAILS
+    if nearest.value < 0.0:
+        return nearest, Verdict.UNSETTLED
+    return nearest, every((above(own), *map(above, far)))
 
 
 def _top(cube: Cube, base: Cell) -> float:
@@ -81,13 +92,14 @@ def _proportion(cube: Cube, base: Cell) -> Finding:
     ]
     return Finding(
         cube.market,
-        "growth of the median account in two weeks at 50× gross less five times that at 10×",
-        fifty - ten * 5.0,
-        Unit.NUMBER,
+        "growth of the median account in two weeks at 50× gross, over that at 10×",
+        fifty / ten,
+        Unit.TIMES,
         or_only_if(every(parts), parts),
         "the claim is of 20× and of 50×, that more are liquidated and growth is less than in "
-        f"proportion, or is loss. At 20×, {written(twenty - ten * 2.0)} off twice that at 10×, it: "
-        f"{parts[0].value}. At 50× it: {parts[1].value}. Liquidated at 10×, 20× and 50×: "
+        f"proportion, or is loss. Growth at 10× is {written(ten)}; at 20× it is "
+        f"{written(twenty / ten, Unit.TIMES)} that. The claim of 20×: {parts[0].value}; of 50×: "
+        f"{parts[1].value}. Liquidated at 10×, 20× and 50×: "
         + ", ".join(written(it, Unit.PERCENT) for it in dead),
     )
 
@@ -107,7 +119,8 @@ CLAIM = Claim(
     taken="Two weeks of trades of an hour on venue B, entered by the spread where there is one. "
     "The article does not say whether 10× is gross or of each leg, which is 20 gross: both are "
     "tried. The best balance is the leverage at which the median account grows most, for signals "
-    "with less and less skill.",
+    "with less and less skill; as growth is flat about its best, it must be shown to grow, and "
+    "faster than at four times the leverage and more, and at a quarter and less.",
     studies=(Study(), Study(Market.PAIR, ('policy.side="fixed"',)), Study(Market.BASIS)),
     judge=judge,
 )
