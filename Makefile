@@ -21,9 +21,9 @@ demo: $(STAMPS)/run  ## a stress cube of BTC against ETH: a table and a heat map
 	$(BIN)/stresscube plot $(DEMO).run --metric liquidation_probability --x leverage --y breakdown_correlation --where venue=B --where hedge_ratio=1 -o $(DEMO).png
 
 walk:  ## a new user's walk: install, then scenario, cube, recommendation, page and trace
-	@began=$$SECONDS; $(MAKE) --no-print-directory $(STAMPS)/run; installed=$$SECONDS; \
-	rm -rf runs/walk && STRESSCUBE=$(BIN)/stresscube bash examples/walk.sh runs/walk && \
-	echo "from make walk to here: $$((SECONDS - began)) s, of which $$((installed - began)) s installing"
+	@TIMEFORMAT='make walk: %0R s, and %0U + %0S s of processor time, with the installation'; \
+	time { $(MAKE) --no-print-directory $(STAMPS)/run && rm -rf runs/walk && \
+	STRESSCUBE=$(BIN)/stresscube bash examples/walk.sh runs/walk; }
 
 test: lint types contracts unit  ## ruff, pyright, import contracts, pytest
 

@@ -186,6 +186,11 @@ def test_the_other_commands_print_json_too(run_folder: Path) -> None:
     drawn_ = document_of("plot", run_folder, "--metric", "sharpe", "-o", "p.svg")
     assert Path(drawn_["file"]).exists()
     assert drawn_["fixed"]["calm_correlation"]["why"] == "harshest"
+    written = document_of("export", run_folder, "-o", "c.csv", "--where", "venue=A")
+    with Path(written["file"]).open(newline="") as file:
+        header, *cells = csv.reader(file)
+    assert written == {"file": "c.csv", "cells": len(cells), "columns": len(header)}
+    assert call("export", run_folder, "--json").exit_code == 2
     state = document_of("doctor")
     assert [it["backend"] for it in state["backends"]] == ["cpu", "cuda", "xla"]
     code = document_of("kernel", "small.toml", "--backend", "cpu")

@@ -31,7 +31,8 @@ def test_every_metric_with_an_error_has_a_truth() -> None:
 def test_truths_are_those_of_many_paths() -> None:
     """Each within 4.5 of its own errors, on a million paths: errors are tiny, formulas exact."""
     known = of.truths(0.6)
-    found = summarise(*of.draw(np.random.default_rng(3), 1, 1_000_000, 0.6), of.CONTEXT)
+    outcomes, market = of.draw(np.random.default_rng(3), 1, 1_000_000, 0.6)
+    found = summarise(outcomes, market, of.CONTEXT)
     for name, truth in known.items():
         away = np.abs(found[name][0] - truth)
         assert (away <= K * found[f"{name}_se"][0]).all(), name

@@ -14,7 +14,7 @@ import xarray as xr
 
 import report_cubes
 from browser import Page, chromium
-from stresscube.report import page, write
+from stresscube.report import Asked, Goal, page, write
 from stresscube.show import rank
 from stresscube.text import uncertain
 
@@ -97,6 +97,17 @@ def test_the_page_opens_in_silence_and_fits(
     assert tab.evaluate(f"{drawn} >= {pictures} && {pictures} === 9")
     widest = "Math.max(...[...document.querySelectorAll('.plot')].map((it) => it.scrollWidth))"
     assert tab.evaluate(widest) <= size["width"]
+
+
+def test_the_recommendation_fits_a_phone(tab: Page, cube: xr.Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write(page(cube, Asked(goal=Goal(subject_to=("liquidation_probability<0.05",)))), path)
+    fresh(tab, path, **PHONE, dark=True)
+    assert tab.complaints == []
+    assert tab.evaluate("document.querySelector('h2').textContent") == "Recommended"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    inside = "document.querySelector('.policy').getBoundingClientRect().right"
+    assert tab.evaluate(inside) <= PHONE["width"]
 
 
 def test_the_first_picture_is_the_one_that_plot_draws(

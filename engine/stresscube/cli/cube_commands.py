@@ -127,11 +127,19 @@ def export(
     ] = None,
     where: Where = None,
     batches: Annotated[bool, typer.Option("--batches", help="Batch means too.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write the cube as CSV: one line a cell, every metric with its standard error."""
     from stresscube.cli import export as command
 
-    command.export(run, out=out, metrics=metrics or [], where=where or [], batches=batches)
+    command.export(
+        run,
+        out=out,
+        metrics=metrics or [],
+        where=where or [],
+        batches=batches,
+        as_json=as_json,
+    )
 
 
 def plot(
