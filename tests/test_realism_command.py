@@ -164,8 +164,9 @@ def test_what_lasts_of_one_leg_in_the_other() -> None:
 
 
 def test_basis_facts_are_those_of_the_market() -> None:
-    """64 simulations of a year against the stationary variance less what a fitted line takes of it:
-    for each of its two numbers that of the mean of a year, 2 std^2 / (k T), k = ln 2 / half-life."""
+    """64 simulations of a year against the stationary variance less what a fitted line takes of
+    it: for each of its two numbers the variance of a year's mean, 2 std^2 / (k T), k = ln 2 /
+    half-life."""
     loaded = loads(TIED, overrides=["simulation.step=1h"])
     rng = np.random.default_rng(4)
     returns = rng.standard_normal((8760, 1)) @ np.array([[1.0, 2.0]]) * 0.5 / 8760**0.5
