@@ -7,6 +7,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     sass      what the compiler makes of the CUDA kernels (results/sass.jsonl, float32)
     faults    what it costs that a run cannot be lost
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
+    realism_basis  facts of the basis of one coin on two venues
     realism   facts of a year that markets fitted on the years before reproduce
 
 A line of those files is an object with, at least, `benchmark` ("backends"), `backend`,
@@ -140,6 +141,23 @@ def realism(results: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
+def realism_basis(results: Path = RESULTS) -> str:
+    """Return a table of the facts of the basis of one coin on two venues."""
+    found = [line for line in read(results) if line["benchmark"] == "realism_basis"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks.realism` with --venue.\n"
+    (line,) = found
+    lines = ["| fact | real | simulated | 95% band | |", "|---|---:|---:|---:|---|"]
+    for fact in line["table"]:
+        if fact["fact"].startswith(("basis", "spread")):
+            low, high = (f"{fact[name]:.3g}" for name in ("low", "high"))
+            word = "pass" if fact["inside"] else "miss"
+            name = fact["fact"].replace("|", "\\|")
+            numbers = f"{fact['real']:.3g} | {fact['median']:.3g} | {low} to {high}"
+            lines.append(f"| {name} | {numbers} | {word} |")
+    return "\n".join(lines) + "\n"
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """Return every line of the folder's JSON-lines files, oldest first within a file."""
     files = sorted(folder.glob("*.jsonl"))
@@ -175,7 +193,7 @@ def main() -> int:
     options = parser.parse_args()
     figures: dict[str, Figure] = {
         "speed": speed, "sass": sass, "features": features, "faults": faults,
-        "realism": realism,
+        "realism": realism, "realism_basis": realism_basis,
     }  # fmt: skip
     if options.demo:
         figures["demo"] = lambda: demo(options.demo)
