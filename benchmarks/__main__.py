@@ -7,9 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import cold, end_to_end, faults, feature_sets, linearity, quickstart, record, side_by_side
+from . import calibration, cold, end_to_end, faults, feature_sets, linearity, quickstart
+from . import record, side_by_side
 
 EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart", "cold", "features", "faults")
+ON_DATA = ("calibration",)
+"""Only when asked for: they need recorded history beside the tree."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -44,6 +47,8 @@ def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[
         return linearity.measure(**size | {"paths": asked.linear_paths}, count=count)
     if what == "features":
         return list(feature_sets.measure(**size, count=count, before=asked.before))
+    if what == "calibration":
+        return [calibration.measure(count=min(count, 2))]
     if what == "faults":
         return [faults.measure(count=count, paths=asked.run_paths)]
     if what == "cold":
@@ -53,8 +58,9 @@ def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
+    names = ", ".join((*EVERYTHING, *ON_DATA))
     made = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    made.add_argument("what", nargs="*", metavar="WHAT", help=f"of {', '.join(EVERYTHING)}")
+    made.add_argument("what", nargs="*", metavar="WHAT", help=f"of {names}")
     made.add_argument("--policies", type=int, default=1024)
     made.add_argument("--paths", type=int, default=64, help="of the tape")
     made.add_argument("--steps", type=int, default=1024, help="of the tape")

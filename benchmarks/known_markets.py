@@ -104,12 +104,10 @@ def design(known: MarketSpec) -> tuple[Design, Array]:
     """The design of a calibration that made the data, and its parameters."""
     basis = known.regimes[0].mispricing
     jumps = tuple(
-        jump
+        Jump(k, kind)
         for k, regime in enumerate(known.regimes)
-        for jump, there in (
-            (Jump(k, "b"), regime.leg_jumps is not None), (Jump(k, "news"), regime.jumps is not None)
-        )
-        if there
+        for kind, there in (("b", regime.leg_jumps), ("news", regime.jumps))
+        if there is not None
     )  # fmt: skip
     layers = (
         Layer("regime", len(known.regimes), 50.0),

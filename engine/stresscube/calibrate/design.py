@@ -200,4 +200,5 @@ def stationary(transitions: Array) -> Array:
     system[..., -1, :] = 1.0
     ends = np.zeros((*transitions.shape[:-1], 1))
     ends[..., -1, :] = 1.0
-    return np.clip(np.linalg.solve(system, ends)[..., 0], 1e-12, None)
+    laws = np.asarray(np.linalg.solve(system, ends), np.float64)[..., 0]
+    return np.clip(laws, 1e-12, None)

@@ -133,65 +133,72 @@ def tried(returns: Array, found: Fit, threads: int) -> list[Trial]:
     jumps = [Jump(i, kind) for i in range(design.sizes[0]) for kind in kinds]
     law = Likelihood(returns, design, threads=threads).law(found.theta)
     centred = returns - returns.mean(axis=0)
+
+    def one(jump: Jump) -> Trial:
+        return _Held(centred, law, found, jump).climbed()
+
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(
-            lambda jump: _try(centred, law, found, jump),
-            [jump for jump in jumps if jump not in design.jumps],
-        ))  # fmt: skip
+        return list(pool.map(one, [jump for jump in jumps if jump not in design.jumps]))
 
 
-def _try(returns: Array, law: Array, found: Fit, jump: Jump) -> Trial:
-    """The likelihood given the law of the states, climbed by one regime's numbers."""
-    design = found.design
-    first, count = design.returns.blocks[jump.regime]
-    own = law[:, first : first + count]
-    rows = own.sum(axis=1) > SEEN
-    if rows.sum() < FEWEST:
-        return Trial(jump, 0.0, np.zeros(len(jump.fields)), np.zeros(len(SHIFTED)))
-    bars, own = np.ascontiguousarray(returns[rows]), np.ascontiguousarray(own[rows])
-    numbers = design.states(found.theta)[:, first : first + count]
-    known = {
-        Jump(0, other.kind): found.theta[place]
-        for other, place in design.jumping.items() if other.regime == jump.regime
-    }  # fmt: skip
-    new, maker = Jump(0, jump.kind), Returns(design.legs, ((0, count),))
-    work = Workspace(len(bars), (1, count))
-    work.law[:] = own
+class _Held:
+    """One regime's bars, the law of their states held, and a kind of jump that may be in them."""
 
-    def loss(at: Array) -> tuple[float, Array]:
-        moved = numbers.copy()
-        moved[list(SHIFTED)] += at[: len(SHIFTED), None]
-        jumps = {**known, new: at[len(SHIFTED) :]}
-        made = maker.of(moved, jumps)
-        work.student(bars, made.student, made.normals)
-        by_number, by_jump = maker.slopes(moved, jumps, work.sums(bars, made.student, made.normals))
-        slope = [*by_number[list(SHIFTED)].sum(axis=1), *by_jump[new]]
-        return -work.expected(), -np.array(slope)
+    def __init__(self, returns: Array, law: Array, found: Fit, jump: Jump) -> None:
+        design = found.design
+        first, count = design.returns.blocks[jump.regime]
+        own = law[:, first : first + count]
+        rows = own.sum(axis=1) > SEEN
+        self._bars, self._all = np.ascontiguousarray(returns[rows]), found.bars
+        self._numbers = design.states(found.theta)[:, first : first + count]
+        self._known = {
+            Jump(0, other.kind): found.theta[place]
+            for other, place in design.jumping.items()
+            if other.regime == jump.regime
+        }
+        self._jump, self._new = jump, Jump(0, jump.kind)
+        self._maker = Returns(design.legs, ((0, count),))
+        self._work = Workspace(len(self._bars), (1, count))
+        self._work.law[:] = own[rows]
 
-    before = maker.of(numbers, known)
-    work.student(bars, before.student, before.normals)
-    nothing = work.expected()
-    seen = own.sum()
-    size = np.exp(numbers[:2] @ own.sum(axis=0) / seen)
-    at = np.concatenate([np.zeros(len(SHIFTED)), new.start(SHARE, WIDTH * size, numbers[2].mean())])
-    unit = 1.0 / np.sqrt(np.concatenate([
-        np.full(len(SHIFTED), seen), new.information(at[len(SHIFTED) :], SHARE * seen)
-    ]))  # fmt: skip
-    bounds: list[tuple[float, float]] = [(-1.0, 1.0)] * len(SHIFTED)
-    bounds += new.bounds(size, found.bars)
-    climbed: Any = minimize(
-        lambda scaled: _scaled(loss, scaled, unit), at / unit, jac=True, method="L-BFGS-B",
-        bounds=[(low / u, high / u) for (low, high), u in zip(bounds, unit, strict=True)],
-        options={"maxiter": 40, "ftol": 0.2 / max(1.0, abs(nothing))},
-    )  # fmt: skip
-    values = np.asarray(climbed.x) * unit
-    return Trial(
-        jump, -float(climbed.fun) - nothing, values[len(SHIFTED) :], values[: len(SHIFTED)]
-    )
+    def climbed(self) -> Trial:
+        """The parameters under which the bars are likeliest, from a few wide jumps on."""
+        by_state = self._work.law.sum(axis=0)
+        seen, n = float(by_state.sum()), len(SHIFTED)
+        if len(self._bars) < FEWEST:
+            return Trial(self._jump, 0.0, np.zeros(len(self._jump.fields)), np.zeros(n))
+        size = np.exp(self._numbers[:2] @ by_state / seen)
+        begin = self._new.start(SHARE, WIDTH * size, float(self._numbers[2].mean()))
+        bounds = [(-1.0, 1.0)] * n + self._new.bounds(size, self._all)
+        unit = 1.0 / np.sqrt(
+            np.concatenate([np.full(n, seen), self._new.information(begin, SHARE * seen)])
+        )
 
+        def loss(scaled: Array) -> tuple[float, Array]:
+            value, slope = self._slope(scaled * unit)
+            return -value, -slope * unit
 
-def _scaled(
-    loss: Callable[[Array], tuple[float, Array]], scaled: Array, unit: Array
-) -> tuple[float, Array]:
-    value, slope = loss(scaled * unit)
-    return value, slope * unit
+        before = self._value(self._numbers, self._known)
+        found: Any = minimize(
+            loss, np.concatenate([np.zeros(n), begin]) / unit, jac=True, method="L-BFGS-B",
+            bounds=[(low / u, high / u) for (low, high), u in zip(bounds, unit, strict=True)],
+            options={"maxiter": 40, "ftol": 0.2 / max(1.0, abs(before))},
+        )  # fmt: skip
+        at = np.asarray(found.x) * unit
+        return Trial(self._jump, -float(found.fun) - before, at[n:], at[:n])
+
+    def _value(self, numbers: Array, jumps: dict[Jump, Array]) -> float:
+        made = self._maker.of(numbers, jumps)
+        self._work.student(self._bars, made.student, made.normals)
+        return self._work.expected()
+
+    def _slope(self, at: Array) -> tuple[float, Array]:
+        """Log-likelihood given the law, and its slope by the regime's shifts and the new jump."""
+        moved, rows, n = self._numbers.copy(), list(SHIFTED), len(SHIFTED)
+        moved[rows] += at[:n, None]
+        jumps = {**self._known, self._new: at[n:]}
+        value = self._value(moved, jumps)
+        made = self._maker.of(moved, jumps)
+        sums = self._work.sums(self._bars, made.student, made.normals)
+        by_number, by_jump = self._maker.slopes(moved, jumps, sums)
+        return value, np.concatenate([by_number[rows].sum(axis=1), by_jump[self._new]])
