@@ -253,6 +253,12 @@ def test_the_command_says_it_in_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in made.output
 
 
+def test_check_says_how_draws_are_dealt(file: Path) -> None:
+    made = CliRunner().invoke(app, ["check", str(file)])
+    assert made.exit_code == 0, made.output
+    assert "32 of the market's numbers, 128 paths each; errors are theirs" in made.output
+
+
 # --- runs
 
 
