@@ -7,8 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import calibration, cold, end_to_end, faults, feature_sets, linearity, quickstart
-from . import record, side_by_side
+from . import (
+    calibration,
+    cold,
+    end_to_end,
+    faults,
+    feature_sets,
+    linearity,
+    quickstart,
+    record,
+    side_by_side,
+)
 
 EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart", "cold", "features", "faults")
 ON_DATA = ("calibration",)
