@@ -8,6 +8,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     faults    what it costs that a run cannot be lost
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
     coverage  how often 95% intervals hold the truth
+    realism_basis  facts of the basis of one coin on two venues
     realism   facts of a year that markets fitted on the years before reproduce
     optimise  a grid of policies against gradients, the newest line of each scenario
 
@@ -203,6 +204,23 @@ def optimise(results: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
+def realism_basis(results: Path = RESULTS) -> str:
+    """Return a table of the facts of the basis of one coin on two venues."""
+    found = [line for line in read(results) if line["benchmark"] == "realism_basis"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks.realism` with --venue.\n"
+    (line,) = found
+    lines = ["| fact | real | simulated | 95% band | |", "|---|---:|---:|---:|---|"]
+    for fact in line["table"]:
+        if fact["fact"].startswith(("basis", "spread")):
+            low, high = (f"{fact[name]:.3g}" for name in ("low", "high"))
+            word = "pass" if fact["inside"] else "miss"
+            name = fact["fact"].replace("|", "\\|")
+            numbers = f"{fact['real']:.3g} | {fact['median']:.3g} | {low} to {high}"
+            lines.append(f"| {name} | {numbers} | {word} |")
+    return "\n".join(lines) + "\n"
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """Return every line of the folder's JSON-lines files, oldest first within a file."""
     files = sorted(folder.glob("*.jsonl"))
@@ -238,7 +256,8 @@ def main() -> int:
     options = parser.parse_args()
     figures: dict[str, Figure] = {
         "speed": speed, "sass": sass, "features": features, "faults": faults,
-        "coverage": coverage, "realism": realism, "optimise": optimise,
+        "coverage": coverage, "realism": realism, "realism_basis": realism_basis,
+        "optimise": optimise,
     }  # fmt: skip
     if options.demo:
         figures["demo"] = lambda: demo(options.demo)

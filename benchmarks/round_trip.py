@@ -1,13 +1,14 @@
 """Whether a calibration finds the parameters that made its data, and is as unsure as it says.
 
-    python -m benchmarks.round_trip [DESIGN ...] [--seeds 20] [--bars 15000]
+    python -m benchmarks.round_trip [DESIGN ...] [--seeds 20] [--bars 12000]
+    python -m benchmarks.round_trip --show
 
 The engine simulates hourly bars of markets that are known; the whole of `stresscube calibrate`, its
 choice of the design by BIC and its test of cointegration included, reads them; and its 95%
 intervals do or do not hold the truth. Positive numbers have intervals of their logarithms (degrees
 of freedom of log(nu - 2)), correlations of their atanh, each 1.96 standard errors to both sides.
 Where BIC took another design, the line says so, and the intervals are those of the design that made
-the data. Lines go to results/round_trip.jsonl.
+the data. Lines go to results/round_trip.jsonl, of which --show makes a table.
 """
 
 from __future__ import annotations
@@ -205,15 +206,32 @@ def pooled(lines: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def table(results: Path) -> str:
+    """The lines as Markdown."""
+    rows = ["| market | seeds | design found by BIC | 95% intervals | hold the truth |"]
+    rows.append("|---|---|---|---|---|")
+    for one in map(json.loads, results.read_text().splitlines()):
+        chosen = one.get("chosen_by_bic", "")
+        share = f"{one['coverage']:.1%}"
+        rows.append(
+            f"| {one['design']} | {one['seeds']} | {chosen} | {one['intervals']} | {share} |"
+        )
+    return "\n".join(rows)
+
+
 def main() -> None:
     """Simulate, calibrate, print, and put the lines in place of those before."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.round_trip", description=__doc__)
     parser.add_argument("designs", nargs="*", metavar="DESIGN", help=f"of {'; '.join(DESIGNS)}")
-    parser.add_argument("--bars", type=int, default=15_000)
+    parser.add_argument("--bars", type=int, default=12_000)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--show", action="store_true", help="a table of the lines that are there")
     asked = parser.parse_args()
+    if asked.show:
+        print(table(asked.output))
+        return
     record.provenance()
     lines: list[dict[str, Any]] = []
     for name in asked.designs or DESIGNS:

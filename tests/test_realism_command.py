@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stresscube.cli.app import app
+from stresscube.cli.realism import step_for
 from stresscube.realism.compare import compare
 from stresscube.realism.facts import Series, facts, half_life
 from stresscube.realism.recorded import slope_of
@@ -163,9 +164,21 @@ def test_what_lasts_of_one_leg_in_the_other() -> None:
     assert slope_of(loads(TIED).market) == pytest.approx(2.0)
 
 
+def test_steps_are_as_short_as_the_basis_is_quick() -> None:
+    assert step_for(loads(PLAIN), 1.0) == 1.0
+    assert step_for(loads(TIED), 1.0) == 1.0
+    assert step_for(loads(TIED), 24.0) == 2.4
+    quick = TIED.replace('"3h"', '"34min"')
+    assert step_for(loads(quick), 1.0) == 0.5
+    still = quick.replace("std = 0.002", "std = 0")
+    assert step_for(loads(still), 1.0) == 1.0
+    assert step_for(loads(quick), 240.0) == 4.0  # refused then, in a sentence of the scenario's
+
+
 def test_basis_facts_are_those_of_the_market() -> None:
-    """64 simulations of a year against the stationary variance less what a fitted line takes of it:
-    for each of its two numbers that of the mean of a year, 2 std^2 / (k T), k = ln 2 / half-life."""
+    """64 simulations of a year against the stationary variance less what a fitted line takes of
+    it: for each of its two numbers the variance of a year's mean, 2 std^2 / (k T), k = ln 2 /
+    half-life."""
     loaded = loads(TIED, overrides=["simulation.step=1h"])
     rng = np.random.default_rng(4)
     returns = rng.standard_normal((8760, 1)) @ np.array([[1.0, 2.0]]) * 0.5 / 8760**0.5

@@ -101,6 +101,11 @@ def summary(path: Path) -> xr.Dataset:
     return sc.open(path)["summary"].to_dataset().load()
 
 
+def saved(path: Path) -> xr.DataArray:
+    """Final equity of every path."""
+    return sc.open(path)["paths"].to_dataset()["final_equity"]
+
+
 def faults(file: Path, *overrides: str) -> list[str]:
     with pytest.raises(ScenarioError) as caught:
         make_plan(load(file, overrides), "cpu")
@@ -248,6 +253,12 @@ def test_the_command_says_it_in_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in made.output
 
 
+def test_check_says_how_draws_are_dealt(file: Path) -> None:
+    made = CliRunner().invoke(app, ["check", str(file)])
+    assert made.exit_code == 0, made.output
+    assert "32 of the market's numbers, 128 paths each; errors are theirs" in made.output
+
+
 # --- runs
 
 
@@ -260,7 +271,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_cube_is_its_draws_together(run: Path) -> None:
     """Each estimate is the mean over draws, its error that of their means."""
     made = sc.open(run)
-    equity = made["paths"]["final_equity"].to_numpy().astype(np.float64)
+    equity = saved(run).to_numpy().astype(np.float64)
     own = np.arange(4096) // 64 % 32
     found = made["summary"].to_dataset()
     means = np.stack([equity[..., own == k].mean(axis=-1) - 1.0 for k in range(32)], axis=-1)
@@ -275,8 +286,8 @@ def test_draws_as_market_points_are_the_same_paths(run: Path, tmp_path: Path) ->
     """A draw by itself: the same paths of the same numbers, all of them."""
     overrides = ['market.uncertainty.per="market"', "sweep.hedge_ratio=[0.5]"]
     alone = sc.run(load(write(tmp_path), overrides), tmp_path / "each", backend="cpu")
-    mixed = sc.open(run)["paths"]["final_equity"].sel(hedge_ratio="0.5").to_numpy()
-    each = sc.open(alone)["paths"]["final_equity"].to_numpy()[:, 0]
+    mixed = saved(run).sel(hedge_ratio="0.5").to_numpy()
+    each = saved(alone).to_numpy()[:, 0]
     own = np.arange(4096) // 64 % 32
     assert each.shape == (32, 4096)
     assert np.array_equal(each[own, np.arange(4096)], mixed)
@@ -319,8 +330,8 @@ def test_the_name_of_the_file_counts_for_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", [0, 100, 2111, 4095])
 def test_the_ledger_is_that_of_the_very_path(run: Path, path: int) -> None:
     traced = sc.trace(run, path, {"hedge_ratio": 0.5})
-    saved = sc.open(run)["paths"]["final_equity"].sel(hedge_ratio="0.5", path=path)
-    assert traced.totals["final_equity"] == float(saved)
+    theirs = saved(run).sel(hedge_ratio="0.5", path=path)
+    assert traced.totals["final_equity"] == float(theirs)
     assert set(traced.table["regime"]) <= {"calm", "wild", "dead"}
     assert not any("NOT the run's path" in note for note in traced.notes)
 

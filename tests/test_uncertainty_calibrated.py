@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from stresscube.calibrate import errors
 from stresscube.calibrate.draws import asked, drawn, draws_file, square_root
@@ -14,6 +15,7 @@ from stresscube.calibrate.fit import Fit
 from stresscube.calibrate.parts import Parts, flat, parts
 from stresscube.calibrate.run import _split
 from stresscube.calibrate.write import scenario
+from stresscube.cli.app import app
 from stresscube.errors import StresscubeError
 from stresscube.scenario import load
 from stresscube.scenario.draws import drawn as read
@@ -102,3 +104,20 @@ def test_errors_too_wide_to_draw_from() -> None:
     wide = 1e4 * np.eye(len(found.theta))
     with pytest.raises(StresscubeError, match="--uncertainty: the errors are too wide"):
         drawn(found, wide, market, None, ASSETS, 32)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--uncertainty", "33"], "--uncertainty 33: must be a multiple of 32, at most 4096"),
+        (["--uncertainty", "8192"], "--uncertainty 8192: must be a multiple of 32, at most 4096"),
+        (["--uncertainty", "32"], "made.draws.csv: is there already"),
+    ],
+)
+def test_what_the_command_refuses(tmp_path: Path, words: list[str], sentence: str) -> None:
+    (tmp_path / "made.draws.csv").write_text("kept")
+    file = str(tmp_path / "made.toml")
+    made = CliRunner().invoke(app, ["calibrate", "nothing.csv", "-o", file, *words])
+    assert made.exit_code == 2, made.output
+    assert sentence in made.output
+    assert (tmp_path / "made.draws.csv").read_text() == "kept"

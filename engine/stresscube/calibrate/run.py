@@ -45,8 +45,8 @@ def calibrate(
     """Fit a market to a history.
 
     regimes: how many, None for by BIC. prints: funding [prints, 2] and the hours between.
-    venues: text of [[venues]] tables and the name of one. count: of draws of the numbers. Raises StresscubeError for a history
-    too short, or legs that never part.
+    venues: text of [[venues]] tables and the name of one. count: of draws of the numbers. Raises
+    StresscubeError for a history too short, or legs that never part.
     """
     returns = np.diff(np.log(history.close), axis=0)
     _check(history, returns)

@@ -122,7 +122,10 @@ def _shortened(words: Sequence[str], width: int) -> str:
 
 
 def _data(plan: Plan) -> dict[str, str]:
-    """Return what a replay is cut from, and how, in words."""
+    """Return what a replay is cut from, and how, or how draws are dealt, in words."""
+    if plan.draws:
+        each = plural(plan.paths // plan.draws, "path")
+        return {"draws": f"{plan.draws} of the market's numbers, {each} each; errors are theirs"}
     if not plan.scenario.market.replayed:
         return {}
     market = plan.market(plan.blocks[0])

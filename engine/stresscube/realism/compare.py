@@ -62,8 +62,9 @@ def compare(
     """Every fact of the history beside that of simulations of its length.
 
     Of a market whose numbers are drawn the simulations have the draws in turn, so that the bands
-    hold what is not known of it. simulation: step, seed and precision count; its length is the history's. advance: called with
-    the simulations done and wanted. Raises StresscubeError where the step does not divide a bar.
+    hold what is not known of it. simulation: step, seed and precision count; its length is the
+    history's. advance: called with the simulations done and wanted. Raises StresscubeError where
+    the step does not divide a bar.
     """
     real = facts(history, assets)
     every = steps_a_bar(history, simulation)

@@ -86,7 +86,7 @@ def _notes(cell: Cell, found: Found, made: Mapping[str, float]) -> list[str]:
         notes.append("no cell of this cube: a value of --set was not swept")
     identity, scenario = cell.plan.identity, cell.plan.scenario
     if scenario.market.reads_files and data_of(scenario) != identity["data"]:
-        notes.append("NOT the run's path: the data that it read have changed since")
+        notes.append("NOT the run's path: its data have changed since")
     code = {code.key: code.rules for code in scenario.code}
     sources = {name: sources_hash(name) for name in SOURCES}
     if (identity["sources"], identity["code"]) != (sources, code):

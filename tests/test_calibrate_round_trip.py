@@ -1,0 +1,62 @@
+"""Parameters that made the data are found again; `python -m benchmarks.round_trip` proves it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks/ is not installed
+round_trip = importlib.import_module("benchmarks.round_trip")
+known_markets = importlib.import_module("benchmarks.known_markets")
+
+FARTHEST = 4.0
+"""Standard errors. Of some 30 numbers one is beyond with a probability of 1 in 500."""
+
+
+@pytest.mark.parametrize("extra", [("correlation", "jumps"), ("cointegration",)])
+def test_two_regimes_are_found_again(extra: tuple[str, ...]) -> None:
+    """By the whole of the calibration; at least four in five within 1.96 standard errors."""
+    known = known_markets.market(2, *extra)
+    history = round_trip.histories(known, 4000, 1)[0]
+    checked = round_trip.check(known, history)
+    z = np.array(list(checked.z.values()))
+    assert checked.z.keys() == known_markets.numbers(known).keys()
+    assert np.isfinite(z).all()
+    assert np.abs(z).max() < FARTHEST
+    assert (np.abs(z) < round_trip.SIGMAS).mean() >= 0.8
+
+
+def test_the_truth_is_near_the_top_of_its_own_likelihood() -> None:
+    """The design that made the data, and its parameters in the fit's units: what the fit gains on
+    the truth is half a chi square of as many degrees of freedom as there are parameters."""
+    errors = importlib.import_module("stresscube.calibrate.fit")
+    likelihood = importlib.import_module("stresscube.calibrate.likelihood")
+    known = known_markets.market(2, "jumps")
+    history = round_trip.histories(known, 6000, 2)[1]
+    returns = np.diff(np.log(history.close), axis=0)
+    design, theta = known_markets.design(known)
+    gained = errors.fit(returns, design, theta).log_likelihood - likelihood.Likelihood(
+        returns, design
+    ).value(theta)
+    # 4 standard deviations of a chi square above its mean
+    assert 0.0 < 2.0 * gained < len(theta) + 4.0 * np.sqrt(2.0 * len(theta))
+
+
+def test_the_committed_proof_passes() -> None:
+    """Pooled coverage of 95% intervals between 90% and 98%, of at least 20 seeds a design."""
+    lines = [json.loads(line) for line in round_trip.RESULTS.read_text().splitlines()]
+    pooled = round_trip.pooled(lines[:-1])
+    assert lines[-1]["coverage"] == pooled["coverage"]
+    assert pooled["passes"]
+    assert pooled["seeds"] >= 20
+
+
+@pytest.mark.soak
+def test_the_whole_proof() -> None:
+    lines = [round_trip.measure(name, 12_000, 20, 2) for name in round_trip.DESIGNS]
+    assert round_trip.pooled(lines)["passes"]
