@@ -22,6 +22,8 @@ ENOUGH = 0.02
 """Gain in log-likelihood below which an iteration is the last."""
 LIMITS = {"nu": (math.log(0.02), math.log(1e4)), "rho": (-7.0, 7.0)}
 """Of log(nu - 2) and atanh of a correlation."""
+REACH = 5.0
+"""By which a log deviation may move at most: a step too wide ends in numbers that there are not."""
 FIRST = 25
 """Iterations in the units of the start; the rest are in those of where they led."""
 
@@ -104,7 +106,8 @@ def limits(design: Design, theta: Array, bars: int) -> list[tuple[float, float]]
     """Of every parameter: tails and correlations in reach of numbers, rates that bars can show."""
     slowest, fastest = -math.log(4.0 * bars), -math.log(SHORTEST)
     kinds = [name.split(".")[1].rstrip("0123456789") for name, _ in design.columns]
-    found = [LIMITS.get(kind, (-math.inf, math.inf)) for kind in kinds]
+    near = [(value - REACH, value + REACH) for value in theta]
+    found = [LIMITS.get(kind, around) for kind, around in zip(kinds, near, strict=False)]
     found += [(slowest, fastest)] * (len(design.names) - len(found))
     numbers = design.states(theta)
     for jump, place in design.jumping.items():
