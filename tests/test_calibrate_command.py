@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +118,9 @@ def test_places_that_cannot_be_written_are_refused_before_any_work(
         (lambda t: t[:0], "x.csv"),
     ],
 )
-def test_data_that_say_nothing(here: Path, change: object, expects: str) -> None:
-    assert callable(change)
+def test_data_that_say_nothing(
+    here: Path, change: Callable[[pd.DataFrame], pd.DataFrame], expects: str
+) -> None:
     change(closes()).to_csv("x.csv", index=False)
     refused("x.csv", "-o", "pair.toml", expects=expects)
 

@@ -22,8 +22,8 @@ ENOUGH = 0.02
 """Gain in log-likelihood below which an iteration is the last."""
 LIMITS = {"nu": (math.log(0.02), math.log(1e4)), "rho": (-7.0, 7.0)}
 """Of log(nu - 2) and atanh of a correlation."""
-FURTHEST = 20.0
-"""Of any other logarithm; a line search may try what no return is likely under."""
+REACH = 5.0
+"""By which a log deviation may move at most: a step too wide ends in numbers that there are not."""
 FIRST = 25
 """Iterations in the units of the start; the rest are in those of where they led."""
 
@@ -85,21 +85,15 @@ def fit(
     for iterations in (min(most, FIRST), max(1, most - FIRST)):
         unit = 1.0 / np.sqrt(likelihood.information(at))
 
-        size = max(1.0, abs(likelihood.value(at)))
-
-        def loss(
-            scaled: Array, unit: Array = unit, impossible: float = 10.0 * size
-        ) -> tuple[float, Array]:
-            try:
-                value, gradient = likelihood.slope(scaled * unit)
-            except ZeroDivisionError:  # no state could have made some bar
-                return impossible, np.zeros_like(scaled)
+        def loss(scaled: Array, unit: Array = unit) -> tuple[float, Array]:
+            value, gradient = likelihood.slope(scaled * unit)
             return -value, -gradient * unit
 
         bounds = [
-            (low / each, high / each)
-            for (low, high), each in zip(limits(design, at, len(returns)), unit, strict=True)
+            (low / size, high / size)
+            for (low, high), size in zip(limits(design, at, len(returns)), unit, strict=True)
         ]
+        size = max(1.0, abs(likelihood.value(at)))
         found: Any = minimize(
             loss, at / unit, jac=True, method="L-BFGS-B", bounds=bounds,
             options={"maxiter": iterations, "maxcor": 20, "ftol": enough / size, "gtol": 1e-6},
@@ -112,7 +106,8 @@ def limits(design: Design, theta: Array, bars: int) -> list[tuple[float, float]]
     """Of every parameter: tails and correlations in reach of numbers, rates that bars can show."""
     slowest, fastest = -math.log(4.0 * bars), -math.log(SHORTEST)
     kinds = [name.split(".")[1].rstrip("0123456789") for name, _ in design.columns]
-    found = [LIMITS.get(kind, (-FURTHEST, FURTHEST)) for kind in kinds]
+    near = [(value - REACH, value + REACH) for value in theta]
+    found = [LIMITS.get(kind, around) for kind, around in zip(kinds, near, strict=False)]
     found += [(slowest, fastest)] * (len(design.names) - len(found))
     numbers = design.states(theta)
     for jump, place in design.jumping.items():
