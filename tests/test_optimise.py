@@ -52,13 +52,19 @@ def found(text: str, over: str, **asked: object) -> Optimum:
     return optimise(loads(text), **given | asked)  # pyright: ignore[reportArgumentType]
 
 
-def test_the_hedge_ratio_is_that_of_least_variance() -> None:
+@pytest.fixture(scope="module")
+def least() -> Optimum:
+    """The hedge ratio of the least deviation."""
+    return found(GAUSSIAN, "hedge_ratio=0.2:2", minimise="return_std")
+
+
+def test_the_hedge_ratio_is_that_of_least_variance(least: Optimum) -> None:
     """At fixed gross leverage the least is where h = a(a + rho b) / (b(b + rho a)).
 
     How far off h may be follows from the exact rounds: neighbours that are nearer than their paired
     errors tell apart are as good. So the deviation found is compared, not h alone.
     """
-    it = found(GAUSSIAN, "hedge_ratio=0.2:2", minimise="return_std")
+    it = least
     a, b = VOLATILITY
     best = a * (a + CORRELATION * b) / (b * (b + CORRELATION * a))
     assert deviation(it.policy["hedge_ratio"]) < 1.01 * deviation(best)
@@ -95,10 +101,10 @@ def test_a_constraint_that_does_not_bind_leaves_the_best() -> None:
     )
 
 
-def test_what_is_found_is_at_least_as_good_as_a_grid() -> None:
+def test_what_is_found_is_at_least_as_good_as_a_grid(least: Optimum) -> None:
     """Both judged on paths that neither has seen, with the paired error of the difference."""
     scenario = loads(GAUSSIAN)
-    it = found(GAUSSIAN, "hedge_ratio=0.2:2", minimise="return_std")
+    it = least
     question = ask(None, "return_std", (), "worst", 0.95)
     exact = Exact(scenario, question, {}, simulation_spec(scenario).steps)
     (ranged,) = box_of(scenario, ["hedge_ratio=0.2:2"]).ranges
