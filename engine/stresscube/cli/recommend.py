@@ -195,7 +195,7 @@ def _constraints(found: Recommendation) -> list[str]:
     )
     holds = "it holds" if len(asked.constraints) == 1 else "all hold"
     text = (
-        f"{holds} with {_certain(alone)} confidence, {_certain(chosen)} after the choice among "
+        f"{holds} with {certain(alone)} confidence, {certain(chosen)} after the choice among "
         f"{plural(found.candidates, 'policy').replace('policys', 'policies')}"
     )
     if found.standing == "estimated" and math.isfinite(found.paths_needed):
@@ -203,7 +203,7 @@ def _constraints(found: Recommendation) -> list[str]:
     return [*lines, text]
 
 
-def _certain(confidence: float) -> str:
+def certain(confidence: float) -> str:
     """Return a confidence without rounding it up to 1."""
     return "over 0.9999" if confidence > 0.9999 else f"{math.floor(confidence * 1e4) / 1e4:g}"
 
@@ -254,7 +254,7 @@ def _table(
             cells = _cells(found, "value", sign, place)
             columns.append(Column(header_lines(str(constraint.term)), cells))
     if found.question.constraints and "confidence" not in skip:
-        sure = [_certain(it).replace("over ", ">") for it in policies["confidence"].values.tolist()]
+        sure = [certain(it).replace("over ", ">") for it in policies["confidence"].values.tolist()]
         columns.append(Column("confi-\ndence", sure))
     return table_of(columns)
 
