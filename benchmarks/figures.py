@@ -26,7 +26,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,23 +142,30 @@ def realism(results: Path = RESULTS) -> str:
 
 
 def optimise(results: Path = RESULTS) -> str:
-    """Return three tables: who won, by how much and at which cost; the policies; the conditions."""
+    """Return who won in a sentence and a table, then a table of policies and one of conditions."""
     latest = {it["scenario"]: it for it in read(results) if it["benchmark"] == "optimise"}
     if not latest:
         return "Not measured yet: run `python -m benchmarks.optimise`.\n"
+    won = [it["winner"] for it in latest.values()]
+    shares = {name: _measured_share(it) for name, it in latest.items()}
     lines = [
+        f"Of {len(won)} scenarios gradients found the better policy in {won.count('gradient')}, "
+        f"the grid in {won.count('grid')}; in {won.count('neither')} the referee cannot tell them "
+        f"apart. They took at most {max(shares.values()):.1%} of the grid's policy-steps.",
+        "",
         "| scenario | found, less the grid's policy | less the grid's best in hindsight | better "
-        "| policy-steps: grid | gradients | share | seconds: grid | gradients |"
+        "| policy-steps: grid | gradients | share | share at the measured cost | seconds: grid "
+        "| gradients |",
+        "|---|---:|---:|---|---:|---:|---:|---:|---:|---:|",
     ]
-    lines.append("|---|---:|---:|---|---:|---:|---:|---:|---:|")
     for name, it in latest.items():
         gaps = " | ".join(
-            f"{it[gap]:+.2g} ± {it[gap + '_se']:.1g}"
+            f"{it[gap]:+.2g} ± {it[gap + '_se']:.2g}"
             for gap in ("difference", "difference_to_hindsight")
         )
         lines.append(
             f"| {name} | {gaps} | {it['winner']} | {it['grid_policy_steps'] / 1e9:.3g} billion "
-            f"| {it['policy_steps'] / 1e9:.3g} billion | {it['share']:.1%} "
+            f"| {it['policy_steps'] / 1e9:.3g} billion | {it['share']:.1%} | {shares[name]:.1%} "
             f"| {it['grid_seconds']:.0f} | {it['seconds']:.0f} |"
         )
     lines += ["", "| scenario | policy | by | sharpe | liquidation probability | at most |"]
@@ -171,16 +178,29 @@ def optimise(results: Path = RESULTS) -> str:
                 f"| {name} | {policy} | {words} | {row['goal']:.3g} ± {row['goal_se']:.1g} "
                 f"| {row['constraints'][0]:.2g} | {row['bounds'][0]:.2g} |"
             )
-    lines += ["", "| scenario | looked through | markets | paths: grid | referee | cost of a step "
-              "with its gradient: counted | measured |"]  # fmt: skip
-    lines.append("|---|---|---:|---:|---:|---:|---:|")
-    for name, it in latest.items():
-        lines.append(
-            f"| {name} | {', '.join(it['box'])} | {it['markets']} | {it['grid_paths']:,} "
-            f"| {it['referee_paths']:,} | {it['gradient_cost_counted']} "
-            f"| {it['gradient_cost_measured']:.3g} |"
-        )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_conditions(latest)]) + "\n"
+
+
+def _measured_share(it: Mapping[str, Any]) -> float:
+    """Share of the grid's policy-steps if a step with its gradient counts what it was measured at,
+    where that is more than what it is counted as.
+    """
+    dearer = max(it["gradient_cost_measured"] / it["gradient_cost_counted"] - 1.0, 0.0)
+    return (it["policy_steps"] + dearer * it["spent"]["searching"]) / it["grid_policy_steps"]
+
+
+def _conditions(latest: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    lines = [
+        "| scenario | looked through | markets | paths: grid | referee "
+        "| cost of a step with its gradient: counted | measured |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    return lines + [
+        f"| {name} | {', '.join(it['box'])} | {it['markets']} | {it['grid_paths']:,} "
+        f"| {it['referee_paths']:,} | {it['gradient_cost_counted']} "
+        f"| {it['gradient_cost_measured']:.3g} |"
+        for name, it in latest.items()
+    ]
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
