@@ -119,21 +119,23 @@ margin_mode = "MODE"
 [policy]
 venue = "X"
 hedge_ratio = 0.8
-leverage = 25
+leverage = LEVERAGE
 rebalance_threshold = 0.02
 holding = "1h"
 """
 
 
-@pytest.mark.parametrize("mode", ["cross", "isolated"])
-def test_expected_outcomes_are_the_oracles_on_the_mean(mode: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "leverage"), [("cross", "44"), ("isolated", "18")])
+def test_expected_outcomes_are_the_oracles_on_the_mean(
+    mode: str, leverage: str, tmp_path: Path
+) -> None:
     """Weights for draws: within 4 errors of the paired difference, for every statistic.
 
     Tails, jumps, latency, tiers and rolls; under isolated margin the survivor is closed a step
     sooner, which is a move of the price that nobody knows, and one second of it.
     """
     file = tmp_path / "mixed.toml"
-    file.write_text(MIXED.replace("MODE", mode))
+    file.write_text(MIXED.replace("MODE", mode).replace("LEVERAGE", leverage))
     scenario = load(file)
     market, simulation = any_market(scenario, {}), simulation_spec(scenario)
     base = directions.jobs(market, [policy_at(scenario, {})], Job(market, (), simulation))
@@ -153,5 +155,5 @@ def test_expected_outcomes_are_the_oracles_on_the_mean(mode: str, tmp_path: Path
         batches = made[k, 0] / (PATHS / 32)
         apart = batches - drawn[name].reshape(-1, 32).mean(axis=0)
         assert np.isfinite(batches).all(), name
-        assert abs(apart.mean()) < 4.0 * apart.std(ddof=1) / 32**0.5, name
+        assert abs(apart.mean()) <= 4.0 * apart.std(ddof=1) / 32**0.5, name
     assert replace(simulation, precision="float64") == simulation
