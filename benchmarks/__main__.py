@@ -46,11 +46,15 @@ def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[
         return list(feature_sets.measure(**size, count=count, before=asked.before))
     if what == "faults":
         return [faults.measure(count=count, paths=asked.run_paths)]
+    if what == "whole":
+        from . import whole
+
+        return list(whole.measure(steps=asked.steps, count=min(count, 3)))
     if what == "gradients":
-        from . import gradients  # which needs JAX
+        from . import figures, gradients  # which needs JAX
 
         found = sorted(gradients.measure(paths=asked.gradient_paths), key=_asked)
-        print(gradients.table(found), flush=True)
+        print(figures.gradients_of(found), flush=True)
         return found
     if what == "cold":
         return cold.measure(count=min(count, 3))
@@ -64,7 +68,7 @@ def _asked(line: dict[str, Any]) -> tuple[str, str]:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    known = ", ".join((*EVERYTHING, "gradients"))
+    known = ", ".join((*EVERYTHING, "gradients", "whole"))
     made.add_argument("what", nargs="*", metavar="WHAT", help=f"of {known}")
     made.add_argument("--policies", type=int, default=1024)
     made.add_argument("--paths", type=int, default=64, help="of the tape")

@@ -79,18 +79,3 @@ def _lines(
             "seconds_of_all": significant(took, 3),
             "versions": {},
         }  # fmt: skip
-
-
-def table(lines: Sequence[dict[str, Any]]) -> str:
-    """The lines as Markdown: a row for each way, a column for each metric."""
-    rows = [
-        "| scenario | by | way | " + " | ".join(f"d {name}" for name in METRICS) + " |",
-        "|---|---|---|" + "---:|" * len(METRICS),
-    ]
-    for line in lines:
-        soft = line["temperature"]
-        way = f"differences, ±{line['step']:.0%}" if soft is None else f"pathwise, T = {soft:g}"
-        cells = [f"{value:.3g} ± {error:.2g}" for value, error in line["gradients"].values()]
-        key = f"`{line['parameter'].rpartition('.')[2]}`"
-        rows.append("| " + " | ".join([line["scenario"], key, way, *cells]) + " |")
-    return "\n".join(rows)
