@@ -18,7 +18,7 @@ from .record import significant
 from .timing import rounds, seconds, spread
 
 POLICIES = (1, 64, 1024)
-WORK = 2**24
+WORK = 2**19
 """Policy-steps of a measurement, or one batch of paths where that is more."""
 
 
