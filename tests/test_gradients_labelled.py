@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 import stresscube as sc
 from stresscube.cli.app import app
 from stresscube.errors import StresscubeError
+from stresscube_kernels import jax_here
 
 pytest.importorskip("jax", reason="needs jax: jax")
 
@@ -127,3 +130,17 @@ def test_bad_input_gets_one_sentence(file: Path, options: list[str], words: str)
 def test_nothing_asked_for(file: Path) -> None:
     with pytest.raises(StresscubeError, match="by: names nothing"):
         sc.sensitivities(file, "sharpe", ())
+
+
+def test_what_is_said_without_jax(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax_here, "installed", lambda: None)
+    done = CliRunner().invoke(app, ["sensitivities", str(file)])
+    assert done.exit_code == 2, done.output
+    words = " ".join(done.stderr.split())
+    assert "derivatives: JAX is not installed: pip install 'stresscube[xla]'" in words
+
+
+def test_asking_needs_no_jax() -> None:
+    """So that the sentence above can be said."""
+    code = "import sys, stresscube.gradients; assert 'jax' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
