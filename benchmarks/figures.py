@@ -9,6 +9,8 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
     realism   facts of a year that markets fitted on the years before reproduce
     optimise  a grid of policies against gradients, the newest line of each scenario
+    gradients derivatives by temperature, beside differences on the same paths
+    whole     whole jobs on each backend, by number of policies
 
 A line of those files is an object with, at least, `benchmark` ("backends"), `backend`,
 `policy_steps_per_second`, `machine` (text) and `versions` (package -> version).
@@ -203,6 +205,56 @@ def _conditions(latest: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def gradients(results: Path = RESULTS) -> str:
+    """Return the table of gradients by temperature, beside differences, as measured last."""
+    found = [line for line in read(results) if line["benchmark"] == "gradients"]
+    latest: dict[Any, dict[str, Any]] = {}
+    for line in found:
+        latest[line["scenario"], line["parameter"], line["temperature"]] = line
+    return gradients_of(list(latest.values()))
+
+
+def gradients_of(found: list[dict[str, Any]]) -> str:
+    """Return the lines as a table: a row for each derivative, a column for each way."""
+    if not found:
+        return "Not measured yet: run `python -m benchmarks gradients`.\n"
+    ways = sorted({line["temperature"] for line in found} - {None, 0.0})
+    step = next(line["step"] for line in found if line["temperature"] is None)
+    head = f"| | by | of | differences, ±{step:.0%} "
+    lines = [head + "".join(f"| T = {way:g} " for way in ways) + "|"]
+    lines.append("|---|---|---|" + "---:|" * (1 + len(ways)))
+    asked = dict.fromkeys((line["scenario"], line["parameter"]) for line in found)
+    for scenario, parameter in asked:
+        by_way = {line["temperature"]: line["gradients"] for line in found
+                  if (line["scenario"], line["parameter"]) == (scenario, parameter)}  # fmt: skip
+        for metric in by_way[None]:
+            cells = ["{:.3g} ± {:.2g}".format(*by_way[way][metric]) for way in (None, *ways)]
+            name = parameter.rpartition(".")[2]
+            lines.append(f"| {scenario} | `{name}` | `{metric}` | {' | '.join(cells)} |")
+    paths = found[0].get("paths")
+    return "\n".join([*lines, "", f"{paths:,} paths, one standard error; float64."]) + "\n"
+
+
+def whole(results: Path = RESULTS) -> str:
+    """Return the table of whole jobs on each backend, as measured last."""
+    latest = {(line["backend"], line["policies"]): line for line in read(results)
+              if line["benchmark"] == "whole"}  # fmt: skip
+    if not latest:
+        return "Not measured yet: run `python -m benchmarks whole`.\n"
+    counts = sorted({policies for _, policies in latest})
+    head = " | ".join(f"{count:,} {'policy' if count == 1 else 'policies'}" for count in counts)
+    lines = [f"| backend | device | {head} | first run |"]
+    lines.append("|---|---|" + "---:|" * (len(counts) + 1))
+    for name in dict.fromkeys(backend for backend, _ in latest):
+        rows = [latest[name, count] for count in counts]
+        rates = [significant(row["policy_steps_per_second"] / 1e6) for row in rows]
+        first = f"{rows[0]['first_seconds']:.3g} s"
+        lines.append(f"| {name} | {rows[0]['device']} | {' | '.join(rates)} | {first} |")
+    last = list(latest.values())[-1]
+    note = f"Million policy-steps a second, float32, `{last['scenario']}`, market included; "
+    return "\n".join([*lines, "", f"{note}{last['machine']}."]) + "\n"
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """Return every line of the folder's JSON-lines files, oldest first within a file."""
     files = sorted(folder.glob("*.jsonl"))
@@ -238,7 +290,8 @@ def main() -> int:
     options = parser.parse_args()
     figures: dict[str, Figure] = {
         "speed": speed, "sass": sass, "features": features, "faults": faults,
-        "realism": realism, "optimise": optimise,
+        "realism": realism, "gradients": gradients, "whole": whole,
+        "optimise": optimise,
     }  # fmt: skip
     if options.demo:
         figures["demo"] = lambda: demo(options.demo)
