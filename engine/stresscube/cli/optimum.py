@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stresscube.cli.recommend import certain
-from stresscube.cli.tables import Column, table_of
+from stresscube.cli.tables import Column, first_that_fits, in_one, table_of
 from stresscube.metrics.paired import paired_error
 from stresscube.optimise import Optimum
 from stresscube.optimise.goal import Judged
@@ -95,9 +95,11 @@ def print_optimum(found: Optimum, out: Console) -> None:
         out.print(escape(f"  {text}"), soft_wrap=True)
     out.print()
     out.print("it and its best neighbours, run exactly on the same paths")
-    out.print(_table(found, found.confirmed, _order(found), found.found))
+    confirmed = _tables(found, found.confirmed, _order(found), found.found)
+    out.print(first_that_fits(confirmed, out))
     out.print("what each start came to, run exactly on other paths")
-    out.print(_table(found, found.heats, range(len(found.heats.policies)), None))
+    rows = range(len(found.heats.policies))
+    out.print(first_that_fits(_tables(found, found.heats, rows, None), out))
     for text in _work(found):
         out.print(escape(text), style="dim", soft_wrap=True)
 
@@ -140,33 +142,51 @@ def _order(found: Optimum) -> list[int]:
     return [found.found, *sorted(others, key=lambda k: -sign * float(it.goal[k]))[:NEIGHBOURS]]
 
 
-def _table(found: Optimum, judged: Judged, rows: Sequence[int], best: int | None) -> Table:
-    """A row for each policy; with differences to the best, or with the start it came from."""
+def _tables(
+    found: Optimum, judged: Judged, rows: Sequence[int], best: int | None
+) -> Iterator[Table]:
+    """Yield the table, each time narrower. best: the row that others are compared with."""
+    for more in (True, False):
+        for sign in (" ± ", "±"):
+            yield _table(found, judged, rows, best, sign, more=more)
+    yield _table(found, judged, rows, best, "±", more=False, together=True)
 
-    def cells(values: Any, errors: Any) -> list[str]:
-        at = list(rows)
-        return with_errors(values[at].tolist(), errors[at].tolist(), " ± ")
 
-    columns = [Column("began at", _began(found), "dim")] if best is None else []
-    columns += [
-        Column(header_lines(key), [label(judged.policies[k][key], 4) for k in rows])
-        for key in found.box.keys
-    ]
+def _table(
+    found: Optimum,
+    judged: Judged,
+    rows: Sequence[int],
+    best: int | None,
+    sign: str,
+    *,
+    more: bool,
+    together: bool = False,
+) -> Table:
+    """A row for each policy. more: with differences to the best, or where it began."""
+    at = list(rows)
+
+    def cells(values: Any, errors: Any, *, blank: bool = False) -> list[str]:
+        return with_errors(values[at].tolist(), errors[at].tolist(), sign, blank_first=blank)
+
+    numbers = {key: [label(judged.policies[k][key], 4) for k in at] for key in found.box.keys}
+    columns = [Column("began at", _began(found), "dim")] if more and best is None else []
+    columns += (
+        [in_one(numbers)]
+        if together
+        else [Column(header_lines(k), it) for k, it in numbers.items()]
+    )
     columns.append(
         Column(header_lines(str(found.question.goal)), cells(judged.goal, judged.goal_se), "bold")
     )
-    if best is not None and judged.batches is not None:
-        gap = judged.goal - judged.goal[best]
+    if more and best is not None and judged.batches is not None:
         error = paired_error(judged.batches, judged.batches[best])
-        its = with_errors(
-            gap[list(rows)].tolist(), error[list(rows)].tolist(), " ± ", blank_first=True
-        )
+        its = cells(judged.goal - judged.goal[best], error, blank=True)
         columns.append(Column(header_lines("difference_to_found"), its))
     for place, it in enumerate(found.question.constraints):
-        column = cells(judged.values[place], judged.values_se[place])
-        columns.append(Column(header_lines(str(it.term)), column))
+        its = cells(judged.values[place], judged.values_se[place])
+        columns.append(Column(header_lines(str(it.term)), its))
     if found.question.constraints:
-        sure = [certain(float(judged.sure[k])).replace("over ", ">") for k in rows]
+        sure = [certain(float(judged.sure[k])).replace("over ", ">") for k in at]
         columns.append(Column("confi-\ndence", sure))
     return table_of(columns)
 
