@@ -18,7 +18,14 @@ from stresscube_kernels.spec import Job
 pytest.importorskip("jax", reason="needs jax: jax")
 
 from stresscube.gradients import directions
-from stresscube.gradients.parameters import HOURS, TINY, parameter, policy_at
+from stresscube.gradients.parameters import (
+    HOURS,
+    TINY,
+    parameter,
+    policy_at,
+    value_of,
+    with_value,
+)
 from stresscube.gradients.problem import Problem
 from stresscube.scenario.expand import any_market, simulation_spec
 from stresscube_kernels import xla_derived, xla_expected, xla_soft
@@ -68,8 +75,18 @@ def way_of(scenario: Scenario, key: str, **policy: Any) -> str:
 def test_ways(name: str, key: str, way: str) -> None:
     biased = name == "flash_crash" and "shocks" not in key  # signals see shocks
     policy: dict[str, Any] = {"directional_bias": 0.1} if biased else {}
-    policy |= {"rebalance_threshold": 0.01, "venue": "X"} if key.startswith("venue") else {}
     assert way_of(load(SCENARIOS / f"{name}.toml"), key, **policy) == way
+
+
+def test_venues_that_differ_change_by_the_same_amount() -> None:
+    scenario = load(SCENARIOS / "cross_exchange.toml")
+    spec, it = policy_at(scenario, {}), parameter(scenario, "venue.taker_fee")
+    before = [venue.taker_fee for venue in spec.venues]
+    assert before == [0.0002, 0.0003]
+    value = value_of(scenario, it, spec, any_market(scenario, {}))
+    assert value == pytest.approx(0.00025, rel=1e-15)
+    moved = [venue.taker_fee for venue in with_value(it, spec, value + 0.0001).venues]
+    assert moved == pytest.approx([0.0003, 0.0004], rel=1e-12)
 
 
 def test_survivors_that_are_held_have_no_weights() -> None:
