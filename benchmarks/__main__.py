@@ -20,8 +20,8 @@ from . import (
 )
 
 EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart", "cold", "features", "faults")
-ON_DATA = ("calibration",)
-"""Only when asked for: they need recorded history beside the tree."""
+ASKED_FOR = ("calibration", "gradients", "whole")
+"""Only when asked for: they need recorded history beside the tree, or JAX, or long."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -60,14 +60,28 @@ def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[
         return [calibration.measure(count=min(count, 2))]
     if what == "faults":
         return [faults.measure(count=count, paths=asked.run_paths)]
+    if what == "whole":
+        from . import whole
+
+        return list(whole.measure(steps=asked.steps, count=min(count, 3)))
+    if what == "gradients":
+        from . import figures, gradients  # which needs JAX
+
+        found = sorted(gradients.measure(paths=asked.gradient_paths), key=_asked)
+        print(figures.gradients_of(found), flush=True)
+        return found
     if what == "cold":
         return cold.measure(count=min(count, 3))
     return [quickstart.measure(count=count)]
 
 
+def _asked(line: dict[str, Any]) -> tuple[str, str]:
+    return line["scenario"], line["parameter"]
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    names = ", ".join((*EVERYTHING, *ON_DATA))
+    names = ", ".join((*EVERYTHING, *ASKED_FOR))
     made = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     made.add_argument("what", nargs="*", metavar="WHAT", help=f"of {names}")
     made.add_argument("--policies", type=int, default=1024)
@@ -75,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--steps", type=int, default=1024, help="of the tape")
     made.add_argument("--run-paths", type=int, default=500, help="of the end-to-end run")
     made.add_argument("--linear-paths", type=int, default=1024, help="most paths of linearity")
+    made.add_argument("--gradient-paths", type=int, default=8192, help="of gradients")
     made.add_argument("--rounds", type=int, default=7)
     made.add_argument("--before", default=feature_sets.BEFORE, help="commit, of features")
     made.add_argument("--vectorbt-python", help="an interpreter that has vectorbt; this one if not")

@@ -5,6 +5,9 @@ All is in float64, where a derivative of arithmetic and a small difference of it
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -181,6 +184,29 @@ def test_ranges_of_paths_and_seeds() -> None:
     halves = [problem.values([{}], METRICS, first_path=at, paths=512).values for at in (0, 512)]
     np.testing.assert_allclose(np.mean(halves, axis=0)[MEANS], whole, rtol=1e-12)
     assert abs(problem.values([{}], METRICS, seed=12).values[0, 0] - whole[0]) > 1e-6
+
+
+SHARDED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import jax, numpy as np, test_gradients as it
+assert len(jax.local_devices()) == 2
+found = it.Problem(it.scenario(), it.BY[:3]).value_and_gradient([it.REBALANCED], it.METRICS)
+np.savez(sys.argv[2], *[found.values, found.errors, found.gradients, found.gradient_errors])
+"""
+TWO = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+
+
+def test_the_same_numbers_on_two_devices(tmp_path: Path) -> None:
+    """Sums over paths are taken on each, so in another order: to rounding."""
+    file = tmp_path / "found.npz"
+    given = [str(Path(__file__).parent), str(file)]
+    subprocess.run([sys.executable, "-c", SHARDED, *given], env={**os.environ, **TWO}, check=True)
+    here = Problem(scenario(), BY[:3]).value_and_gradient([REBALANCED], METRICS)
+    there = np.load(file)
+    parts = (here.values, here.errors, here.gradients, here.gradient_errors)
+    for ours, name in zip(parts, there.files, strict=True):
+        np.testing.assert_allclose(there[name], ours, rtol=1e-9, atol=1e-12)
 
 
 def test_policies_that_cannot_open() -> None:

@@ -13,6 +13,8 @@ from stresscube import doctor
 from stresscube.backends import XlaBackend, choose
 from stresscube.cli.app import app
 from stresscube.errors import StresscubeError
+from stresscube.memory import shares
+from stresscube.plan import make_plan
 from stresscube_kernels import jax_here
 
 pytest.importorskip("jax", reason="needs jax: jax")
@@ -72,6 +74,42 @@ def test_the_cube_is_the_other_backends(tmp_path: Path) -> None:
             assert np.all(close | (np.isnan(values) & np.isnan(here[name]))), name
         else:
             assert np.array_equal(here[name], values), name
+
+
+def test_a_small_memory_splits_and_changes_nothing(tmp_path: Path) -> None:
+    """The least that is enough takes the paths in several batches."""
+    file = tmp_path / "small.toml"
+    file.write_text(SCENARIO.replace("PRECISION", "float32"))
+    scenario = sc.load(file, ["simulation.paths=40000", 'simulation.horizon="30min"'])
+    plan, backend = make_plan(scenario, "xla"), choose("xla")
+    with pytest.raises(StresscubeError) as caught:
+        shares(plan, backend, 2**20, 2)
+    least = int(str(caught.value).split("needs ")[1].split("MiB")[0]) * 2**20
+    assert shares(plan, backend, least, 2).batch < plan.paths / 2
+    made = [
+        sc.open(sc.run(scenario, tmp_path / name, backend="xla", memory=memory))["summary"]
+        for name, memory in (("least.run", least), ("plenty.run", None))
+    ]
+    few, many = (it.to_dataset() for it in made)
+    assert set(few) == set(many)
+    for name in few.data_vars:
+        np.testing.assert_array_equal(few[name].values, many[name].values, err_msg=str(name))
+
+
+@pytest.mark.slow
+def test_workers_of_a_dask_cluster(tmp_path: Path) -> None:
+    """JAX starts in each; the cube is the one of a run without them, bit for bit."""
+    pytest.importorskip("distributed", reason="needs distributed: distributed")
+    file = tmp_path / "small.toml"
+    file.write_text(SCENARIO.replace("PRECISION", "float32"))
+    scenario = sc.load(file, ["simulation.paths=64", "sweep.hedge_ratio=[0.6]"])
+    made = [
+        sc.open(sc.run(scenario, tmp_path / str(dask), backend="xla", dask=dask))["summary"]
+        for dask in (None, "local")
+    ]
+    alone, shared = (it.to_dataset() for it in made)
+    for name in alone.data_vars:
+        np.testing.assert_array_equal(shared[name].values, alone[name].values, err_msg=str(name))
 
 
 def test_a_run_can_be_verified(tmp_path: Path) -> None:

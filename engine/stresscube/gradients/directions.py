@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stresscube.gradients.parameters import Parameter, Stencil, sized, stencil
 from stresscube_kernels.contract import Shape
 from stresscube_kernels.spec import AnyMarket, Job, PolicySpec
-from stresscube_kernels.xla_derived import Array, Direction, Packed
 
+if TYPE_CHECKING:
+    from stresscube_kernels.xla_derived import Direction, Packed
+
+Array = NDArray[Any]
 PATHWISE = "pathwise"
 DIFFERENCES = "differences"
 
@@ -63,6 +68,8 @@ class Slope:
 
 def slope(looks: Sequence[Packed], share: Array) -> Slope:
     """The derivative of packed numbers from what they are at the looks; share [look, policy]."""
+    from stresscube_kernels.xla_derived import Direction
+
     reals = sum(w[0] * it.reals for w, it in zip(share, looks, strict=True))
     table = sum(w[0] * it.table for w, it in zip(share, looks, strict=True))
     policies = sum(w * it.policies for w, it in zip(share, looks, strict=True))

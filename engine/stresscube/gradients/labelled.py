@@ -12,9 +12,10 @@ import xarray as xr
 
 from stresscube.errors import StresscubeError
 from stresscube.gradients.directions import DIFFERENCES
+from stresscube.gradients.evaluate import Found
 from stresscube.gradients.measures import SHORTFALL, measure
 from stresscube.gradients.parameters import parameter
-from stresscube.gradients.problem import TEMPERATURE, Found, Problem
+from stresscube.gradients.problem import TEMPERATURE, Problem
 from stresscube.scenario import Scenario, load
 from stresscube.scenario.expand import Axis, axes
 from stresscube.text import listing, suggest

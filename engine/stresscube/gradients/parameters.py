@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from statistics import fmean
 from typing import Any
 
 from stresscube.errors import StresscubeError
@@ -105,13 +106,10 @@ def policy_at(scenario: Scenario, point: Mapping[str, Any]) -> PolicySpec:
 def value_of(scenario: Scenario, it: Parameter, spec: PolicySpec, market: AnyMarket) -> float:
     """A policy's value of a parameter of policies or venues; durations in hours.
 
-    Raises StresscubeError where it is switched off or the legs' venues differ in it.
+    Of venues that differ it is the mean. Raises StresscubeError where it is switched off.
     """
     if it.place == "venue":
-        found = {float(getattr(venue, it.name)) for venue in spec.venues}
-        if len(found) > 1:
-            raise StresscubeError(f"by {it.key}: differs between the venues of the legs")
-        (value,) = found
+        value = _mean(spec, it.name)
         return value * HOURS if it.name == "latency" else value
     value = getattr(spec, it.name)
     if it.name == "hedge_ratio" and value is None:
@@ -122,16 +120,24 @@ def value_of(scenario: Scenario, it: Parameter, spec: PolicySpec, market: AnyMar
 
 
 def with_value(it: Parameter, spec: PolicySpec, value: float) -> PolicySpec:
-    """The policy with another value of a parameter of policies or venues."""
+    """The policy with another value of a parameter of policies or venues.
+
+    Of venues that differ each changes by as much as their mean.
+    """
     if it.place == "venue":
-        plain = value / HOURS if it.name == "latency" else value
-        return replace(spec, venues=tuple(_with(venue, it.name, plain) for venue in spec.venues))
+        more = (value / HOURS if it.name == "latency" else value) - _mean(spec, it.name)
+        return replace(spec, venues=tuple(_with(venue, it.name, more) for venue in spec.venues))
     changed: dict[str, Any] = {it.name: value / HOURS if it.whole else value}
     return replace(spec, **changed)
 
 
-def _with(venue: VenueSpec, name: str, value: float) -> VenueSpec:
-    changed: dict[str, Any] = {name: value}
+def _mean(spec: PolicySpec, name: str) -> float:
+    return fmean(getattr(venue, name) for venue in spec.venues)
+
+
+def _with(venue: VenueSpec, name: str, more: float) -> VenueSpec:
+    value = getattr(venue, name)
+    changed: dict[str, Any] = {name: value if math.isinf(value) else value + more}
     return replace(venue, **changed)
 
 

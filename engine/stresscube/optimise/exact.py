@@ -7,7 +7,8 @@ from __future__ import annotations
 import itertools
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from stresscube.decide.question import Question
 from stresscube.optimise.box import Box, Range
 from stresscube.optimise.goal import Judged, judged
 from stresscube.optimise.rewritten import with_values
-from stresscube.runner import run
+from stresscube.runner import Silent, run
 from stresscube.scenario import Scenario
 from stresscube.store.reader import open_run
 
@@ -37,13 +38,21 @@ class Exact:
     threads: int | None = None
     trust: bool = False
 
-    def grid(self, axes: Mapping[str, Sequence[float]], paths: int, seed: int) -> Judged:
-        """Judge every combination of the axes' values."""
+    def grid(
+        self,
+        axes: Mapping[str, Sequence[float]],
+        paths: int,
+        seed: int,
+        share: Callable[[float], None] = lambda _: None,
+    ) -> Judged:
+        """Judge every combination of the axes' values. share: told which part is done."""
         single = {key: values[0] for key, values in axes.items()}
         made = with_values(self.scenario, single, {**self.markets, **axes}, paths=paths, seed=seed)
+        work = self.work(math.prod(len(values) for values in axes.values()), paths)
+        teller = Share(work, share)
         with tempfile.TemporaryDirectory(prefix="stresscube-") as folder:
             place = Path(folder) / "exact.run"
-            run(made, place, backend="cpu", threads=self.threads, trust=self.trust)
+            run(made, place, backend="cpu", threads=self.threads, trust=self.trust, progress=teller)
             summary = open_run(place)["summary"].to_dataset().load()
         return judged(summary, self.question)
 
@@ -55,6 +64,20 @@ class Exact:
     def market_points(self) -> int:
         """How many markets there are."""
         return math.prod(len(values) for values in self.markets.values())
+
+
+class Share(Silent):
+    """Tells which part of a run is done."""
+
+    def __init__(self, work: int, tell: Callable[[float], None]) -> None:
+        self._work, self._done, self._tell = work, 0, tell
+        self._lock = threading.Lock()
+
+    def advance(self, policy_steps: int) -> None:
+        """Count the work of a batch."""
+        with self._lock:
+            self._done += policy_steps
+            self._tell(min(self._done / self._work, 1.0))
 
 
 def joined(parts: Sequence[Judged]) -> Judged:

@@ -152,7 +152,12 @@ def optimise(
         spent["rounds"] += exact.work(len(looked.policies), effort.exact)
     tell("confirming", 0.0)
     paths = int(scenario.simulation.paths)
-    confirmed = exact.grid(around(box, policy, CONFIRMED), paths, seeds["confirming"])
+    confirmed = exact.grid(
+        around(box, policy, CONFIRMED),
+        paths,
+        seeds["confirming"],
+        lambda part: tell("confirming", part),
+    )
     spent["confirming"] = exact.work(len(confirmed.policies), paths)
     row = confirmed.policies.index(policy)
     return Optimum(

@@ -11,7 +11,7 @@ since a few paths hardly show a rare event; its penalty comes in over two standa
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,7 @@ def starts(box: Box, own: Array | None, count: int, seed: int) -> Array:
 
 
 def walk(
-    problems: list[Problem],
+    problems: Sequence[Problem],
     labels: tuple[str, ...],
     question: Question,
     box: Box,
@@ -101,14 +101,7 @@ def walk(
     policies = box.policies(places)
     for step in range(plan.steps):
         warmth = WARM + (COLD - WARM) * step / max(plan.steps - 1, 1)
-        found: list[Found] = []
-        for problem in problems:
-            problem.temperature = warmth
-            found.append(
-                problem.value_and_gradient(
-                    policies, labels, first_path=step * plan.paths, paths=plan.paths, seed=plan.seed
-                )
-            )
+        found = [_looked(it, policies, labels, plan, step, warmth) for it in problems]
         values, errors, gradients = _stacked(found, question, box.slopes(places))
         uphill = penalty.uphill(values, errors, gradients)
         lost = ~np.isfinite(uphill).all(axis=1)
@@ -122,6 +115,22 @@ def walk(
     last = max(1, round(AVERAGED * plan.steps))
     done = plan.steps * plan.paths * len(first) * len(problems)
     return Walked(first, np.mean(trail[-last:], axis=0), np.mean(goals[-last:], axis=0), done)
+
+
+def _looked(
+    problem: Problem,
+    policies: list[dict[str, float]],
+    labels: tuple[str, ...],
+    plan: Plan,
+    step: int,
+    warmth: float,
+) -> Found:
+    """Values and gradients on the paths of a step."""
+    problem.temperature = warmth
+    with np.errstate(invalid="ignore"):  # policies that cannot open have NaN
+        return problem.value_and_gradient(
+            policies, labels, first_path=step * plan.paths, paths=plan.paths, seed=plan.seed
+        )
 
 
 class Penalty:

@@ -1,0 +1,187 @@
+"""One evaluation: policies on a range of paths, each parameter differentiated in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stresscube.backends import choose
+from stresscube.gradients import directions
+from stresscube.gradients.directions import DIFFERENCES, PATHWISE, Moving, Slope
+from stresscube.gradients.measures import Array, Measure, Sample
+from stresscube.gradients.parameters import HOURS, TINY, Stencil
+from stresscube.metrics.context import BATCHES, LEVELS
+from stresscube.overlap import overlap_of
+from stresscube_kernels.contract import Shape
+from stresscube_kernels.pack import feasible, shape_of, united
+from stresscube_kernels.spec import Job, ReplaySpec
+
+if TYPE_CHECKING:
+    from stresscube_kernels.xla_derived import Sums
+
+APART = 0.1
+"""Step of derivatives by differences, as a share of the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Metrics and their derivatives, each with its standard error.
+
+    metrics, parameters: labels as asked for. values, errors: [metric, policy]. gradients,
+    gradient_errors: [metric, parameter, policy], per unit of the parameter (durations in hours).
+    methods: "pathwise" or "differences", [parameter]. A policy that cannot open its position has
+    NaN everywhere, a parameter that is infinite a gradient of NaN.
+    """
+
+    metrics: tuple[str, ...]
+    parameters: tuple[str, ...]
+    values: Array
+    errors: Array
+    gradients: Array
+    gradient_errors: Array
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A job on a range of paths, and how softly and by which way to differentiate it."""
+
+    job: Job
+    first_path: int
+    paths: int
+    temperature: float
+    differences: bool
+
+    @property
+    def wider(self) -> float:
+        """How much wider errors are where paths share stretches of history."""
+        market = self.job.market
+        if not isinstance(market, ReplaySpec):
+            return 1.0
+        return float(overlap_of(market, self.job.simulation, self.paths).batches ** 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A parameter, and the jobs near it (for the Jacobian) and further off (for differences)."""
+
+    moving: Moving
+    near: tuple[Job, ...]
+    near_share: Array
+    far: tuple[Job, ...]
+    far_share: Array
+
+
+def evaluate(asked: Request, wanted: Sequence[Measure], known: Sequence[Moving]) -> Found:
+    """Metrics and their derivatives by these parameters."""
+    from stresscube_kernels.xla_derived import Sums
+
+    simulation = asked.job.simulation
+    looked = [_looked(it, simulation.step * HOURS) for it in known]
+    every = [asked.job, *(job for it in looked for job in (*it.near, *it.far))]
+    shape = united(shape_of(job.market, job.policies, simulation) for job in every)
+    statistics = tuple(sorted({name for it in wanted for name in it.statistics}))
+    sums = Sums(shape, statistics, simulation.steps, simulation.seed)
+    slopes = [_slope(it, shape) for it in looked]
+    ways = [
+        directions.way(shape, asked.job, slope, whole=asked.differences or it.parameter.whole)
+        for it, slope in zip(known, slopes, strict=True)
+    ]
+    losses = _losses(asked, wanted)
+    values, derivatives = _sums(asked, sums, looked, slopes, ways, np.stack(list(losses.values())))
+    sizes = np.bincount(np.arange(asked.paths) % BATCHES, minlength=BATCHES).astype(np.float64)
+    horizon = simulation.steps * simulation.step
+    sample = Sample(statistics, values, derivatives, sizes, losses, horizon)
+    return _found(asked, sample, wanted, known, ways)
+
+
+def _looked(it: Moving, step: float) -> Looked:
+    finite = replace(it, values=tuple(v if np.isfinite(v) else 1.0 for v in it.values))
+    near, far = (finite.stencils(share, step) for share in (TINY, APART))
+    return Looked(
+        it, _jobs(it, near), directions.weights(near), _jobs(it, far), directions.weights(far)
+    )
+
+
+def _jobs(it: Moving, stencils: Sequence[Stencil]) -> tuple[Job, ...]:
+    return tuple(it.job(values) for values in directions.places(stencils))
+
+
+def _slope(it: Looked, shape: Shape) -> Slope:
+    from stresscube_kernels.xla_derived import pack
+
+    return directions.slope([pack(job, shape) for job in it.near], it.near_share)
+
+
+def _sums(
+    asked: Request,
+    sums: Sums,
+    looked: Sequence[Looked],
+    slopes: Sequence[Slope],
+    ways: Sequence[str],
+    losses: Array,
+) -> tuple[Array, Array]:
+    """Sums of statistics [statistic, policy, batch], and derivatives by each parameter."""
+    from stresscube_kernels.xla_derived import pack
+
+    given: dict[str, Any] = {"first_path": asked.first_path, "paths": asked.paths}
+
+    def hard(job: Job) -> Array:
+        return sums.values(pack(job, sums.shape), losses, temperature=0.0, **given)
+
+    values = hard(asked.job)
+    found = np.zeros((len(ways), *values.shape))
+    smooth = [k for k, way in enumerate(ways) if way == PATHWISE]
+    if smooth:
+        moves = [slopes[k].direction for k in smooth]
+        packed = pack(asked.job, sums.shape)
+        found[smooth] = sums.derived(packed, moves, losses, temperature=asked.temperature, **given)
+    for k, way in enumerate(ways):
+        if way == DIFFERENCES:
+            share = looked[k].far_share[:, None, :, None]
+            found[k] = (share * np.array([hard(job) for job in looked[k].far])).sum(axis=0)
+    return values, found
+
+
+def _found(
+    asked: Request,
+    sample: Sample,
+    wanted: Sequence[Measure],
+    known: Sequence[Moving],
+    ways: Sequence[str],
+) -> Found:
+    values, errors, gradients, spreads = (
+        np.array(column) for column in zip(*(sample.estimate(it) for it in wanted), strict=True)
+    )
+    able = np.array([feasible(policy, asked.job.simulation) for policy in asked.job.policies])
+    values[:, ~able] = errors[:, ~able] = np.nan
+    gradients[:, :, ~able] = spreads[:, :, ~able] = np.nan
+    for k, it in enumerate(known):
+        endless = ~np.isfinite(it.values)
+        gradients[:, k, endless] = spreads[:, k, endless] = np.nan
+    return Found(
+        metrics=tuple(it.label for it in wanted),
+        parameters=tuple(it.parameter.key for it in known),
+        values=values,
+        errors=errors * asked.wider,
+        gradients=gradients,
+        gradient_errors=spreads * asked.wider,
+        methods=tuple(ways),
+    )
+
+
+def _losses(asked: Request, wanted: Sequence[Measure]) -> Mapping[float, Array]:
+    """Value at risk of each policy at each level, from the cpu backend's run."""
+    job = asked.job
+    if not any(it.level is not None for it in wanted):
+        return dict.fromkeys(LEVELS, np.full(len(job.policies), np.inf))
+    from stresscube_kernels.cpu import available_threads
+
+    shape = shape_of(job.market, job.policies, job.simulation)
+    prepared = choose("cpu").prepare(job, available_threads(), shape)
+    outcomes = prepared.run(asked.first_path, asked.paths).per_policy
+    ordered = np.asarray(outcomes[0], np.float64) - 1.0
+    return {level: -np.quantile(ordered, 1.0 - level, axis=1) for level in LEVELS}
