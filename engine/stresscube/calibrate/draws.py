@@ -49,8 +49,10 @@ def drawn(
     missed = 0
     while len(rows) < count:
         theta = found.theta + root @ rng.standard_normal(len(root))
-        made = market(np.clip(theta, low, high))
-        if places(made) != usual or not _sound(made):
+        kept = np.clip(theta, low, high)  # rates to what bars can show
+        made = market(kept)
+        lost = (kept != theta)[: len(found.design.columns)].any()
+        if lost or places(made) != usual or not _sound(made):
             missed += 1
             if missed > TRIES * (len(rows) + 1):
                 raise StresscubeError("--uncertainty: the errors are too wide to draw from")
