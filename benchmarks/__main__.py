@@ -21,7 +21,7 @@ from . import (
 
 EVERYTHING = ("backends", "end_to_end", "linearity", "quickstart", "cold", "features", "faults")
 ASKED_FOR = ("calibration", "gradients", "whole")
-"""Only when asked for: they need recorded history beside the tree, or JAX, or long."""
+"""Only when asked for: they need recorded history beside the tree, JAX, or more minutes."""
 
 
 def main(arguments: list[str] | None = None) -> None:
