@@ -48,7 +48,7 @@ bench: $(STAMPS)/bench  ## backends side by side: policy-steps a second, as JSON
 
 readme: demo  ## refresh the figures in README.md and docs/ from the demo and benchmarks/results
 	cp $(DEMO).png docs/heatmap.png
-	$(BIN)/python benchmarks/figures.py --demo $(DEMO).run
+	$(BIN)/python -m benchmarks.figures --demo $(DEMO).run
 
 constraints: $(STAMPS)/run  ## resolve the newest versions of every dependency
 	$(BIN)/pip install --quiet uv

@@ -65,10 +65,11 @@ def measure(what: str, size: dict[str, int], asked: argparse.Namespace) -> list[
 
         return list(whole.measure(steps=asked.steps, count=min(count, 3)))
     if what == "gradients":
-        from . import figures, gradients  # which needs JAX
+        from . import gradients  # which needs JAX
+        from .tables import slopes
 
         found = sorted(gradients.measure(paths=asked.gradient_paths), key=_asked)
-        print(figures.gradients_of(found), flush=True)
+        print(slopes.gradients_of(found), flush=True)
         return found
     if what == "cold":
         return cold.measure(count=min(count, 3))

@@ -33,6 +33,6 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_figures_are_those_of_the_results() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "figures.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks.figures", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

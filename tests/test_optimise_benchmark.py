@@ -12,7 +12,7 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks/ is not installed
 pytest.importorskip("jax", reason="needs jax: jax")
 bench = importlib.import_module("benchmarks.optimise")
-figures = importlib.import_module("benchmarks.figures")
+slopes = importlib.import_module("benchmarks.tables.slopes")
 
 
 def line(difference: float, found: str = "shown", grid: str = "shown") -> dict[str, object]:
@@ -55,7 +55,7 @@ def test_a_dearer_gradient_is_counted_as_measured(tmp_path: Path) -> None:
     }  # fmt: skip
     older = told | {"winner": "grid", "difference": -9.0}
     (tmp_path / "x.jsonl").write_text(json.dumps(older) + "\n" + json.dumps(told) + "\n")
-    text = figures.optimise(tmp_path)
+    text = slopes.optimise(tmp_path)
     assert "better policy in 1, the grid in 0" in text
     assert "They took at most 9.5% of" in text
     assert "| one | +0.3 ± 0.1 | +0.3 ± 0.1 | gradient |" in text

@@ -1,0 +1,1 @@
+"""Tables in README.md and docs/: each from the newest lines that benchmarks left."""

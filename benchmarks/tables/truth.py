@@ -1,0 +1,61 @@
+"""How real fitted markets are, and how often intervals hold the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .results import RESULTS, read
+
+
+def realism(results: Path = RESULTS) -> str:
+    """Return two tables: how many facts pass in every market, and every fact in every market."""
+    found = [line for line in read(results) if line["benchmark"] == "realism"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks.realism`.\n"
+    lines = ["| market | facts inside the band |", "|---|---:|"]
+    lines += [f"| {line['market']} | {line['inside']} of {line['facts']} |" for line in found]
+    markets = " | ".join(line["market"] for line in found)
+    lines += ["", f"| fact | real | {markets} |", "|---|---:" + "|---:" * len(found) + "|"]
+    for facts in zip(*(line["table"] for line in found), strict=True):
+        cells = [f"{fact['median']:.3g}{'' if fact['inside'] else ' ✗'}" for fact in facts]
+        name = facts[0]["fact"].replace("|", "\\|")
+        lines.append(f"| {name} | {facts[0]['real']:.3g} | {' | '.join(cells)} |")
+    lines += ["", f"Medians of {found[0]['simulations']} simulations; ✗: the real one is outside "
+              "their central 95%."]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def realism_basis(results: Path = RESULTS) -> str:
+    """Return a table of the facts of the basis of one coin on two venues."""
+    found = [line for line in read(results) if line["benchmark"] == "realism_basis"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks.realism` with --venue.\n"
+    (line,) = found
+    lines = ["| fact | real | simulated | 95% band | |", "|---|---:|---:|---:|---|"]
+    for fact in line["table"]:
+        if fact["fact"].startswith(("basis", "spread")):
+            low, high = (f"{fact[name]:.3g}" for name in ("low", "high"))
+            word = "pass" if fact["inside"] else "miss"
+            name = fact["fact"].replace("|", "\\|")
+            numbers = f"{fact['real']:.3g} | {fact['median']:.3g} | {low} to {high}"
+            lines.append(f"| {name} | {numbers} | {word} |")
+    return "\n".join(lines) + "\n"
+
+
+def coverage(results: Path = RESULTS) -> str:
+    """Return the table of how often intervals hold the truth, and what lies outside 93 to 97%."""
+    found = [line for line in read(results) if line["benchmark"] == "coverage"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks.coverage`.\n"
+    first = found[0]
+    lines = ["| liquidated | intervals | lowest coverage | highest | with few values beyond |"]
+    lines.append("|---:|---:|---:|---:|---:|")
+    for line in found:
+        thin = " and ".join(f"{it:.1%}" for it in line["thin"]) or "none"
+        lines.append(
+            f"| {line['liquidation_probability']:.0%} | {line['intervals']} "
+            f"| {line['lowest']:.1%} | {line['highest']:.1%} | {thin} |"
+        )
+    text = f"{first['repetitions']:,} repetitions of {first['paths']:,} paths"
+    lines += ["", f"{text}, by `python -m benchmarks.coverage`: a coverage is known to 0.5%."]
+    return "\n".join(lines) + "\n"
