@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stresscube.advice import certain
-from stresscube.cli.tables import Column, first_that_fits, in_one, table_of
+from stresscube.cli.tables import Column, in_one, print_fitting, table_of
 from stresscube.metrics.paired import paired_error
 from stresscube.optimise import Optimum
 from stresscube.optimise.goal import Judged
@@ -96,10 +96,10 @@ def print_optimum(found: Optimum, out: Console) -> None:
     out.print()
     out.print("it and its best neighbours, run exactly on the same paths")
     confirmed = _tables(found, found.confirmed, _order(found), found.found)
-    out.print(first_that_fits(confirmed, out))
+    print_fitting(confirmed, out)
     out.print("what each start came to, run exactly on other paths")
     rows = range(len(found.heats.policies))
-    out.print(first_that_fits(_tables(found, found.heats, rows, None), out))
+    print_fitting(_tables(found, found.heats, rows, None), out)
     for text in _work(found):
         out.print(escape(text), style="dim", soft_wrap=True)
 
@@ -144,12 +144,16 @@ def _order(found: Optimum) -> list[int]:
 
 def _tables(
     found: Optimum, judged: Judged, rows: Sequence[int], best: int | None
-) -> Iterator[Table]:
-    """Yield the table, each time narrower. best: the row that others are compared with."""
-    for more in (True, False):
+) -> Iterator[tuple[Table, list[str]]]:
+    """Yield the table, each time narrower, and what it lacks.
+
+    best: the row that others are compared with.
+    """
+    further = ["began_at" if best is None else "difference_to_found"]
+    for lacking in ([], further):
         for sign in (" ± ", "±"):
-            yield _table(found, judged, rows, best, sign, more=more)
-    yield _table(found, judged, rows, best, "±", more=False, together=True)
+            yield _table(found, judged, rows, best, sign, more=not lacking), lacking
+    yield _table(found, judged, rows, best, "±", more=False, together=True), further
 
 
 def _table(

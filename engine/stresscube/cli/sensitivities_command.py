@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from rich.table import Table
 
 from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.cli.scenario import load_scenario
-from stresscube.cli.tables import Column, first_that_fits, table_of
+from stresscube.cli.tables import Column, print_fitting, table_of
 from stresscube.gradients import sensitivities as compute
 from stresscube.gradients.labelled import BY
 from stresscube.gradients.measures import SHORTFALL
@@ -106,11 +107,14 @@ def _print(found: xr.Dataset, metrics: Sequence[str]) -> None:
         for record in cell["metrics"]:
             value = _pm(record["value"], record["error"])
             out.print(f"{record['metric']} = {value}", markup=False)
-        out.print(_table(cell["metrics"], found))
+        print_fitting(_tables(cell["metrics"], found), out)
     out.print("Derivatives are for one unit of the number. ± one standard error.", markup=False)
 
 
-def _table(records: Sequence[dict[str, Any]], found: xr.Dataset) -> Any:
+def _tables(
+    records: Sequence[dict[str, Any]], found: xr.Dataset
+) -> Iterator[tuple[Table, list[str]]]:
+    """Yield the table, then without the method, and what it then lacks."""
     columns = [Column("by", [str(key) for key in found["parameter"].values])]
     for record in records:
         cells = [_pm(it["gradient"], it["error"]) for it in record["gradients"]]
@@ -118,7 +122,8 @@ def _table(records: Sequence[dict[str, Any]], found: xr.Dataset) -> Any:
     units = [str(word) for word in found["units"].values]
     columns.append(Column("per", units))
     columns.append(Column("method", [str(word) for word in found["method"].values]))
-    return first_that_fits([table_of(columns), table_of(columns[:-1])], console())
+    yield table_of(columns), []
+    yield table_of(columns[:-1]), ["method"]
 
 
 def _pm(value: float, error: float) -> str:
