@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 import stresscube as sc
 from stresscube.cli.app import app
-from stresscube.errors import RunError
+from stresscube.errors import RunError, StresscubeError
+from stresscube.gradients.problem import Problem
 from stresscube.plan import make_plan
 from stresscube.scenario import ScenarioError, load
 from stresscube.scenario.expand import any_market, market_spec
@@ -345,3 +346,9 @@ def test_paths_to_look_at_are_the_runs(run: Path, tmp_path: Path) -> None:
     traced = sc.trace(run, 70, {"hedge_ratio": 0.5}).table
     last = traced["price_a"].to_numpy()[-1] / 100.0
     assert float(price) == pytest.approx(last, rel=1e-5)  # float32's rounding of 24 steps
+
+
+def test_derivatives_are_of_one_draw(file: Path) -> None:
+    with pytest.raises(StresscubeError, match=r"drawn: .*--set market\.uncertainty\.draw=0$"):
+        Problem(file)
+    assert isinstance(Problem(load(file, ["market.uncertainty.draw=0"])).market, MarketSpec)

@@ -30,7 +30,7 @@ from stresscube.scenario import Scenario, load
 from stresscube.scenario.expand import Point, any_market, simulation_spec
 from stresscube.scenario.trust import trusted
 from stresscube_kernels import jax_here
-from stresscube_kernels.spec import Job, PolicySpec
+from stresscube_kernels.spec import DrawnSpec, Job, PolicySpec
 
 TEMPERATURE = 0.5
 """Of the drift rule: half the threshold on either side (docs/gradients.md has the table)."""
@@ -45,7 +45,8 @@ class Problem:
     in [0, 1), see docs/gradients.md. differences: whether all derivatives are to be taken by
     central differences on the same paths. trust: whether code of the scenario's own may run.
 
-    Raises StresscubeError for a key that names no number, and where JAX is missing.
+    Raises StresscubeError for a key that names no number, a market whose numbers are drawn, and
+    where JAX is missing.
     """
 
     def __init__(
@@ -68,6 +69,11 @@ class Problem:
         self.temperature, self.differences = temperature, differences
         self.point = dict(market or {})
         self.market = any_market(self.scenario, self.point)
+        if isinstance(self.market, DrawnSpec):
+            raise StresscubeError(
+                "derivatives: not where the market's numbers are drawn: leave [market.uncertainty] "
+                "out, or take one draw: --set market.uncertainty.draw=0"
+            )
         self._simulation = replace(simulation_spec(self.scenario), by_regime=False)
 
     def value_and_gradient(
