@@ -206,8 +206,10 @@ def _creating(cube: CubeWriter, stop: Stop) -> Generator[Callable[[], None]]:
 
     A fault of it stops the run and is raised in place of what that brings about.
     """
+    # Made here: Zarr silences a warning meanwhile, which Python does for all threads at once.
+    missing = cube.missing()
     with ThreadPoolExecutor(1) as beside:
-        created = beside.submit(cube.create)
+        created = beside.submit(cube.create, missing)
         created.add_done_callback(lambda done: stop.set() if done.exception() else None)
         try:
             yield created.result

@@ -50,7 +50,7 @@ def calibrate(options: CalibrateOptions) -> None:
     """Fit, tell how it goes, write the file."""
     out, told = console(), console(stderr=True)
     regimes, draws = _count(options.regimes), _draws(options.uncertainty)
-    beside = options.out.with_name(draws_file(options.out.stem))
+    beside = options.out.parent / draws_file(options.out.stem)
     for place in (options.out, *([beside] if draws else [])):
         _check_place(place, options.overwrite)
     venues = _venues(options.venues) if options.venues is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,18 @@ class CubeWriter:
             for group, variables in groups(plan).items()
         }
 
-    def create(self) -> None:
-        """Write the empty cube unless it is there. What says that it is comes last."""
-        if (unsealed(self._objects.get(CUBE)) or {}).get("plan") == self._plan.hash:
+    def missing(self) -> dict[str, bytes]:
+        """Return the objects of the empty cube, none if it is there."""
+        known = (unsealed(self._objects.get(CUBE)) or {}).get("plan") == self._plan.hash
+        return {} if known else metadata(self._plan)
+
+    def create(self, missing: Mapping[str, bytes]) -> None:
+        """Write the empty cube, if it is missing. What says that it is there comes last."""
+        if not missing:
             return
         hashes: dict[str, str] = {}
         writes = self._objects.writes()
-        for key, data in metadata(self._plan).items():
+        for key, data in missing.items():
             writes.put(key, data)
             hashes[key] = hashlib.sha256(data).hexdigest()
         writes.wait()
