@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import subprocess
@@ -88,8 +89,16 @@ def test_nothing_is_overwritten_unasked(here: Path) -> None:
     refused("bars.csv", "-o", "pair.toml", expects="-o pair.toml: is there already; name another")
     assert Path("pair.toml").read_text() == "mine"
     # `--regimes 1` is the shortest way to a file
-    made = call("calibrate", "bars.csv", "-o", "pair.toml", "--regimes", "1", "--overwrite")
+    words = ["-o", "pair.toml", "--regimes", "1", "--overwrite", "--json"]
+    made = call("calibrate", "bars.csv", *words)
     assert made.exit_code == 0, made.output
+    told = json.loads(made.stdout)
+    assert (told["file"], told["draws"], told["regimes"], told["jumps"]) == (
+        "pair.toml",
+        None,
+        1,
+        0,
+    )
     assert load(Path("pair.toml")).name == "pair"
 
 

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 FLAGS = '{"nnan", "nsz", "reassoc", "contract"}'
 NAMES = (
     "distances", "lift", "lower", "polynomial", "student_sums", "normal_sums", "by_left",
-    "by_right", "met", "crossed", "forward", "backward", "onward", "homeward",
+    "by_right", "met", "crossed", "weighed", "forward", "backward", "onward", "homeward",
 )  # fmt: skip
 CHUNK = 256
 """Bars that are worked on at once where nothing depends on order, so that they stay in a cache."""

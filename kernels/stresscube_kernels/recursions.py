@@ -145,6 +145,21 @@ def crossed(first: Array, second: Array, share: float, moved: Array) -> None:
                 moved[c, d] += weight * second[j, d]
 
 
+def weighed(density: Array, before: Array, out: Array) -> float:
+    """Fill out with density times before over their sum, which is returned; all [m, n]."""
+    m, n = density.shape
+    total = 0.0
+    for i in range(m):
+        for c in range(n):
+            out[i, c] = density[i, c] * before[i, c]
+            total += out[i, c]
+    share = 1.0 / total
+    for i in range(m):
+        for c in range(n):
+            out[i, c] *= share
+    return total
+
+
 def forward(
     emission: Array, left: Array, right: Array, ahead: Array, law: Array, room: Array
 ) -> float:
@@ -152,19 +167,9 @@ def forward(
 
     ahead [m, n]: law at the first bar; becomes that at the bar after the last. room: [m, n].
     """
-    bars, m, n = emission.shape
     total = 0.0
-    for t in range(bars):
-        likelihood = 0.0
-        for i in range(m):
-            for c in range(n):
-                law[t, i, c] = emission[t, i, c] * ahead[i, c]
-                likelihood += law[t, i, c]
-        share = 1.0 / likelihood
-        for i in range(m):
-            for c in range(n):
-                law[t, i, c] *= share
-        total += math.log(likelihood)
+    for t in range(emission.shape[0]):
+        total += math.log(weighed(emission[t], ahead, law[t]))
         by_left(left, law[t], room)
         by_right(right, room, ahead)
     return total
@@ -179,19 +184,9 @@ def backward(
     over its sum. later [m, n]: that of the bars after the last, becomes that of all bars by the
     state before the first.
     """
-    bars, m, n = emission.shape
     total = 0.0
-    for t in range(bars - 1, -1, -1):
-        likelihood = 0.0
-        for i in range(m):
-            for c in range(n):
-                law[t, i, c] = emission[t, i, c] * later[i, c]
-                likelihood += law[t, i, c]
-        share = 1.0 / likelihood
-        for i in range(m):
-            for c in range(n):
-                law[t, i, c] *= share
-        total += math.log(likelihood)
+    for t in range(emission.shape[0] - 1, -1, -1):
+        total += math.log(weighed(emission[t], later, law[t]))
         by_left(left, law[t], room)
         by_right(right, room, later)
     return total

@@ -14,6 +14,7 @@ from stresscube.calibrate.draws import draws_file
 from stresscube.calibrate.parts import Parts
 from stresscube.calibrate.run import calibrate as fit_market
 from stresscube.calibrate.write import POLICY
+from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.errors import StresscubeError
 from stresscube.realism.recorded import Wanted, prints, read
@@ -44,6 +45,7 @@ class CalibrateOptions:
     threads: int | None = None
     uncertainty: int = 0
     overwrite: bool = False
+    as_json: bool = False
 
 
 def calibrate(options: CalibrateOptions) -> None:
@@ -80,6 +82,10 @@ def calibrate(options: CalibrateOptions) -> None:
             beside.write_text(made.draws, encoding="utf-8")
     except OSError as error:
         raise StresscubeError(f"-o {options.out}: {error.strerror}; write elsewhere") from None
+    if options.as_json:
+        numbers = {"file": str(options.out), "draws": str(beside) if draws else None}
+        emit(numbers | _counts(made.parts))
+        return
     out.print(f"{escape(str(options.out))}: {_words(made.parts)}", soft_wrap=True)
     if draws:
         out.print(f"{escape(str(beside))}: {draws} draws of its numbers", soft_wrap=True)
@@ -97,12 +103,20 @@ def _check_place(out: Path, overwrite: bool) -> None:
         raise StresscubeError(f"-o {out}: nothing can be written in {out.parent}; write elsewhere")
 
 
+def _counts(parts: Parts) -> dict[str, int]:
+    return {
+        "regimes": len(parts.regimes.names),
+        "volatility_regimes": len(parts.volatility.names) if parts.volatility else 1,
+        "correlation_regimes": len(parts.correlation.names),
+        "jumps": len(parts.jumps),
+    }
+
+
 def _words(parts: Parts) -> str:
-    slow = len(parts.volatility.names) if parts.volatility else 1
+    regimes, slow, correlations, jumps = _counts(parts).values()
     return (
-        f"{plural(len(parts.regimes.names), 'regime')}, {plural(slow, 'state')} of slow "
-        f"volatility, {plural(len(parts.correlation.names), 'correlation')}, "
-        f"{plural(len(parts.jumps), 'kind')} of jumps"
+        f"{plural(regimes, 'regime')}, {plural(slow, 'state')} of slow "
+        f"volatility, {plural(correlations, 'correlation')}, {plural(jumps, 'kind')} of jumps"
     )
 
 

@@ -88,6 +88,7 @@ def calibrate(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file if it is there.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Fit a market to recorded prices and write it as a scenario, with standard errors."""
     from stresscube.cli import calibrate as command
@@ -104,5 +105,6 @@ def calibrate(
             threads=threads,
             uncertainty=uncertainty,
             overwrite=overwrite,
+            as_json=as_json,
         )
     )
