@@ -16,7 +16,7 @@ from stresscube.plan import Plan, make_plan
 from stresscube.receipts import read_all
 from stresscube.runner import means_of
 from stresscube.scenario import Scenario
-from stresscube.store.objects import LocalObjects
+from stresscube.store.local import LocalObjects
 from stresscube.store.writer import CubeWriter
 
 from .case import SCENARIO

@@ -23,7 +23,7 @@ from stresscube.errors import StresscubeError
 from stresscube.plan import make_plan
 from stresscube.runner import run
 from stresscube.scenario import Scenario
-from stresscube.store import layout, objects, writer
+from stresscube.store import durable, layout, local, writer
 
 Trap = Callable[[], None]
 KILLED = -signal.SIGKILL
@@ -159,9 +159,9 @@ class KilledAfterChunk:
 
     def __call__(self) -> None:
         left, receipts, block = self.number, self.receipts, None
-        real = objects.LocalObjects.put
+        real = local.LocalObjects.put
 
-        def put(self: objects.LocalObjects, key: str, data: bytes) -> None:
+        def put(self: local.LocalObjects, key: str, data: bytes) -> None:
             nonlocal left, receipts, block
             real(self, key, data)
             receipts -= "/receipts/" in key
@@ -171,7 +171,7 @@ class KilledAfterChunk:
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        objects.LocalObjects.put = put
+        local.LocalObjects.put = put
 
 
 class Together:
@@ -195,7 +195,7 @@ def instead(make: Callable[[str], Callable[..., Any]]) -> None:
         def __getattr__(self, name: str) -> Any:
             return make(name) if name in OPERATIONS else getattr(os, name)
 
-    objects.os = Changed()  # type: ignore[assignment]
+    local.os = durable.os = Changed()  # type: ignore[assignment]
 
 
 def is_block_chunk(key: str) -> bool:
@@ -214,5 +214,5 @@ def content(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in root.rglob("*")
-        if path.is_file() and not path.name.endswith(objects.PARTIAL)
+        if path.is_file() and not path.name.endswith(local.PARTIAL)
     }

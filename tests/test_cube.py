@@ -24,7 +24,7 @@ from stresscube.receipts import Receipt
 from stresscube.seal import sealed, unsealed
 from stresscube.store.encoding import codecs, encode
 from stresscube.store.layout import PATH_OUTCOMES, ROOT, cube_bytes, groups
-from stresscube.store.objects import LocalObjects
+from stresscube.store.local import LocalObjects
 from stresscube.store.reader import IncompleteRun
 from stresscube.store.writer import CubeWriter
 from stresscube.where import parse_where, select
@@ -284,7 +284,7 @@ def test_an_object_is_new_without_hard_links(
     def none(*_: Any) -> None:
         raise OSError(number, "no links here")
 
-    monkeypatch.setattr("stresscube.store.objects.os.link", none)
+    monkeypatch.setattr("stresscube.store.local.os.link", none)
     objects = LocalObjects(tmp_path)
     assert objects.put_new("a", b"first")
     assert not objects.put_new("a", b"second")
@@ -301,7 +301,7 @@ def test_an_object_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.Monkey
     def full(*_: Any) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("stresscube.store.objects.os.write", full)
+    monkeypatch.setattr("stresscube.store.local.os.write", full)
     with pytest.raises(OSError, match="No space"):
         objects.put("a/b", b"new")
     assert objects.get("a/b") == b"old"

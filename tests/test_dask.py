@@ -230,7 +230,7 @@ def test_a_worker_that_sees_another_place_takes_no_part(tmp_path: Path) -> None:
     from stresscube.dask_engine import Cluster, work_of
     from stresscube.dask_worker import prepare
     from stresscube.plan import make_plan
-    from stresscube.store.objects import LocalObjects
+    from stresscube.store.local import LocalObjects
 
     plan = make_plan(scenario(*SMALL), FakeBackend())
     place = run(scenario(*SMALL), tmp_path / "run", backend=FakeBackend())

@@ -20,8 +20,8 @@ from fakes import FakeBackend, scenario
 from stresscube.errors import RunError
 from stresscube.runner import ABANDONED, run
 from stresscube.status import status_of
-from stresscube.store import objects
-from stresscube.store.objects import PARTIAL, LocalObjects
+from stresscube.store import durable, local
+from stresscube.store.local import PARTIAL, LocalObjects
 
 HERE = Path(__file__).parent
 
@@ -184,11 +184,18 @@ class Recorder:
 
         return call
 
+    def whole(self, folder: int) -> int:
+        """Sync all of a file system, as far as the log can tell."""
+        self.log.append(("synced", WHOLE))
+        return 0
+
     def durable(self, path: Path, before: int) -> bool:
         """Whether what last happened to a file would have survived a power cut by then."""
         log = self.log[:before]
         changes = [at for at, it in enumerate(log) if it[0] != "synced" and it[1] == str(path)]
         after = log[changes[-1] :]
+        if ("synced", WHOLE) in after:
+            return True
         file = ("synced", str(path)) in after or after[0][0] == "disappears"
         folders = [it for it in path.parents if it == ROOT or ROOT in it.parents]
         return file and all(("synced", str(folder)) in after for folder in folders)
@@ -199,14 +206,20 @@ class Recorder:
 
 
 ROOT = Path()
+WHOLE = "the file system"
 
 
+@pytest.mark.parametrize("at_once", [False, True])
 def test_what_is_signed_is_on_disk_before_its_signature(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
 ) -> None:
     """Arrays before their receipt, metadata before the first block, receipts before COMPLETE."""
     recorder = Recorder()
-    monkeypatch.setattr(objects, "os", objects.os)
+    monkeypatch.setattr(durable, "_little_waits", lambda: at_once)
+    monkeypatch.setattr(durable, "_file_system", lambda _: "ext4")
+    monkeypatch.setattr(durable, "_syncfs", lambda: recorder.whole)
+    monkeypatch.setattr(local, "os", local.os)
+    monkeypatch.setattr(durable, "os", durable.os)
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     crashes.instead(recorder)
     folder = run(crashes.small(), tmp_path / "run", backend=crashes.backend())
@@ -227,6 +240,8 @@ def test_what_is_signed_is_on_disk_before_its_signature(
     assert recorder.durable(control / "plan.json", first)
     for name in ("COMPLETE", "cube.json"):
         assert recorder.durable(control / name, len(recorder.log))
+    # Once for the metadata and once for every block, whose hundred files are many.
+    assert [it[1] for it in recorder.log].count(WHOLE) == (BLOCKS + 1 if at_once else 0)
 
 
 def test_what_is_withdrawn_is_gone_before_anything_is_written(
@@ -236,7 +251,8 @@ def test_what_is_withdrawn_is_gone_before_anything_is_written(
     chunk = folder / "cube.zarr/summary/sharpe/c.0.0.1.0.0"
     chunk.unlink()
     recorder = Recorder()
-    monkeypatch.setattr(objects, "os", objects.os)
+    monkeypatch.setattr(local, "os", local.os)
+    monkeypatch.setattr(durable, "os", durable.os)
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     crashes.instead(recorder)
     sc.verify(folder, repair=True, backend=crashes.backend())
@@ -262,13 +278,57 @@ def test_a_sync_that_fails_is_tried_again_by_the_next(
         raise OSError(5, "Input/output error", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(objects, "_fsync", failing)
+        patch.setattr(durable, "_fsync", failing)
         with pytest.raises(OSError, match="Input/output"):
             store.sync()
-    real = objects._fsync
-    monkeypatch.setattr(objects, "_fsync", lambda path: (synced.append(str(path)), real(path)))
+    real = durable._fsync
+    monkeypatch.setattr(durable, "_fsync", lambda path: (synced.append(str(path)), real(path)))
     store.sync()
     assert {str(tmp_path / "a/b"), str(tmp_path / "a"), str(tmp_path)} <= set(synced)
     synced.clear()
     store.sync()
     assert synced == []
+
+
+@pytest.mark.parametrize("why", ["much waits", "another kind", "not there", "it fails"])
+def test_files_are_synced_one_by_one_where_all_at_once_will_not_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """A whole file system is synced only where that is quick, is sure and goes well."""
+    asked: list[int] = []
+    synced: list[str] = []
+
+    def fails(folder: int) -> int:
+        asked.append(folder)
+        return -1
+
+    monkeypatch.setattr(durable, "_little_waits", lambda: why != "much waits")
+    monkeypatch.setattr(
+        durable, "_file_system", lambda _: "fuse" if why == "another kind" else "xfs"
+    )
+    monkeypatch.setattr(durable, "_syncfs", lambda: None if why == "not there" else fails)
+    monkeypatch.setattr(durable, "_fsync", lambda path: synced.append(str(path)))
+    store = LocalObjects(tmp_path)
+    for number in range(durable.MANY):
+        store.put(f"a/{number}", b"x")
+    store.sync()
+    assert len(asked) == (why == "it fails")
+    assert {str(tmp_path / f"a/{number}") for number in range(durable.MANY)} <= set(synced)
+    assert {str(tmp_path / "a"), str(tmp_path)} <= set(synced)
+
+
+def test_a_few_files_do_not_wait_for_the_whole_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "_whole_file_system", lambda _: pytest.fail("asked"))
+    store = LocalObjects(tmp_path)
+    for number in range(durable.MANY - 1):
+        store.put(f"a/{number}", b"x")
+    store.sync()
+    assert store.names("a") == sorted(str(number) for number in range(durable.MANY - 1))
+
+
+def test_the_file_system_of_a_folder_is_known_to_linux() -> None:
+    """What /proc is mounted as is the same everywhere; a number that no device has is unknown."""
+    assert durable._file_system(os.stat("/proc").st_dev) == "proc"
+    assert durable._file_system(os.makedev(4095, 1)) == ""

@@ -12,7 +12,7 @@ import pytest
 import crashes
 import stresscube as sc
 from crashes import BLOCKS, KILLED, KilledAfterChunk, KilledAt
-from stresscube.store.objects import PARTIAL
+from stresscube.store.local import PARTIAL
 from stresscube.store.reader import IncompleteRun
 
 

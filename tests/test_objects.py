@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from stresscube.errors import StoreError, StresscubeError
-from stresscube.store.objects import LocalObjects, Objects, objects_at
+from stresscube.store.local import LocalObjects
+from stresscube.store.objects import Objects, objects_at
 from stresscube.store.s3 import AT_ONCE, LARGE, S3Objects
 
 

@@ -27,7 +27,7 @@ from stresscube.plan import make_plan
 from stresscube.scenario import Scenario, ScenarioError, load, loads
 from stresscube.scenario.recorded import anywhere
 from stresscube.scenario.trust import trusted
-from stresscube.store.objects import LocalObjects
+from stresscube.store.local import LocalObjects
 
 RULES = """
 from stresscube_kernels.toolbox import carry_out, decide, funding_gap, leave, log

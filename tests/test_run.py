@@ -22,6 +22,7 @@ from fakes import FakeBackend, scenario
 from stresscube.errors import RunError, StresscubeError
 from stresscube.plan import Block, Plan
 from stresscube.runner import run
+from stresscube.store import local
 from stresscube.store.layout import ROOT
 from stresscube_kernels.contract import Outcome
 
@@ -293,9 +294,7 @@ def test_a_second_run_on_the_same_folder_is_turned_away(tmp_path: Path) -> None:
 def test_a_fault_of_the_disk_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
 ) -> None:
-    from stresscube.store import objects
-
-    real, written = objects._create, 0
+    real, written = local._create, 0
 
     def failing(path: str) -> int:
         nonlocal written
@@ -304,7 +303,7 @@ def test_a_fault_of_the_disk_is_one_line(
             raise OSError(number, os.strerror(number), path)
         return real(path)
 
-    monkeypatch.setattr(objects, "_create", failing)
+    monkeypatch.setattr(local, "_create", failing)
     with pytest.raises(RunError) as caught:
         run(scenario(50), tmp_path / "out", backend=FakeBackend())
     assert str(caught.value) == (

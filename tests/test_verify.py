@@ -20,7 +20,7 @@ from stresscube.lock import locked
 from stresscube.recompute import DIFFERENT, IDENTICAL, ROUNDED
 from stresscube.runner import run
 from stresscube.scenario import Scenario
-from stresscube.store.objects import LocalObjects
+from stresscube.store.local import LocalObjects
 from stresscube_kernels.contract import Outcome
 
 Damager = Callable[[Path], None]

@@ -22,7 +22,8 @@ from stresscube.receipts import Receipt
 from stresscube.rounding import Gap, errors_of, gap, rounding, same
 from stresscube.scenario import Scenario, ScenarioError, loads
 from stresscube.scenario.trust import named, refusals
-from stresscube.store.objects import LocalObjects, Objects
+from stresscube.store.local import LocalObjects
+from stresscube.store.objects import Objects
 from stresscube.store.stored import Stored, stored_arrays
 from stresscube.store.writer import CubeWriter
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.store.objects import write_all
+from stresscube.store.local import write_all
 
 
 class Gathered(Protocol):

@@ -9,7 +9,8 @@ from stresscube.blocks import block_name
 from stresscube.errors import NoRun
 from stresscube.folder import read_plan
 from stresscube.lock import writers
-from stresscube.store.objects import LocalObjects, Place, objects_at
+from stresscube.store.local import LocalObjects
+from stresscube.store.objects import Place, objects_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from stresscube.scenario import Scenario
 from stresscube.scenario.recorded import Tape, on_tape
 from stresscube.seal import sealed, unsealed
 from stresscube.store.layout import ROOT
-from stresscube.store.objects import LocalObjects, Objects, Place, objects_at
+from stresscube.store.local import LocalObjects
+from stresscube.store.objects import Objects, Place, objects_at
 from stresscube.store.writer import CUBE, plan_of_cube
 
 Told = Callable[[int, int], None]

@@ -8,7 +8,8 @@ import typer
 import xarray as xr
 
 from stresscube.errors import NoRun
-from stresscube.store.objects import LocalObjects, Place, objects_at
+from stresscube.store.local import LocalObjects
+from stresscube.store.objects import Place, objects_at
 from stresscube.store.reader import IncompleteRun, open_run
 
 

@@ -18,7 +18,8 @@ from stresscube.scenario import Scenario
 from stresscube.scenario.dotted import BadKey, resolve
 from stresscube.scenario.expand import Axis, axes, simulation_spec
 from stresscube.scenario.faults import Fault, ScenarioError, toml
-from stresscube.store.objects import LocalObjects, Place, objects_at
+from stresscube.store.local import LocalObjects
+from stresscube.store.objects import Place, objects_at
 from stresscube.text import label, listing, suggest
 from stresscube.where import index_of
 from stresscube_kernels.contract import Shape
