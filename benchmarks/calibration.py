@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .case import ROOT
-from .faults import Taken
+from .faults_worker import Taken
 from .record import significant
 
 DATA = ROOT.parent / "shared" / "data"

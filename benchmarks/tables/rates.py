@@ -74,14 +74,13 @@ def faults(results: Path = RESULTS) -> str:
         return "Not measured yet: run `python -m benchmarks faults`.\n"
     last = found[-1]
     clock, processors = (
-        f"{last[name]:.1%} ({' to '.join(f'{it:.1%}' for it in last[f'{name}_quartiles'])})"
+        f"{last[name]:.1%} ± {last[f'{name}_se']:.1%}"
         for name in ("overhead", "processor_overhead")
     )
     return (
         f"{clock} of the time of a run of {last['blocks']} blocks of "
         f"{significant(last['seconds_of_a_block'])} s, and {processors} of its processor time: "
-        f"medians and quartiles of {last['rounds']} pairs, on {last['machine']}, shared with other "
-        f"programs (load {last['load']:.1f} when it began).\n"
+        f"means and standard errors of {last['rounds']} pairs on {last['machine']}.\n"
     )
 
 

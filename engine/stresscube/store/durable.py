@@ -15,6 +15,7 @@ from pathlib import Path
 NO_FOLDER_SYNC = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.EBADF, errno.ENOTSUP)
 """Where folders cannot be synced or, above the run, not opened."""
 SYNCS_AT_ONCE = 16
+SYNCS_A_THREAD = 4
 """A file system writes its journal once for all files that are synced at the same time: a
 hundred small files in 20 ms where one after the other took 500 (ext4 on a virtual disk)."""
 MANY = 32
@@ -28,14 +29,16 @@ TELLS_FAULTS = (5, 8)
 """The Linux from which on `syncfs` tells that something could not be written."""
 
 
-def make_durable(root: Path, changed: Collection[Path]) -> None:
+def make_durable(root: Path, changed: Collection[str]) -> None:
     """Return when files under a folder, new or deleted, would outlive a power cut.
 
-    So would the entries that lead to them, the folder's own included. Raises OSError.
+    changed: their paths, each of which begins with the folder's. So would the entries that lead
+    to them, the folder's own included. Raises OSError.
     """
     if len(changed) >= MANY and _little_waits() and _whole_file_system(root):
         return
-    folders = {folder for path in changed for folder in _above(root, path)}
+    own = {os.path.dirname(path) for path in changed}
+    folders = {folder for path in own for folder in _upwards(root, Path(path))}
     errands = [partial(_sync, path) for path in changed]
     errands += [partial(_sync_folder, folder) for folder in folders]
     _do_all(errands)
@@ -85,11 +88,11 @@ def _little_waits() -> bool:
     return False
 
 
-def _above(root: Path, path: Path) -> Iterator[Path]:
-    """Yield the folders whose entries lead to a file, from its own to the root's."""
-    for folder in path.parents:
-        yield folder
-        if folder == root.parent:
+def _upwards(root: Path, folder: Path) -> Iterator[Path]:
+    """Yield the folders whose entries lead to a file, from its own to the one of the root."""
+    for above in (folder, *folder.parents):
+        yield above
+        if above == root.parent:
             return
 
 
@@ -100,11 +103,15 @@ def _do_all(errands: Sequence[Callable[[], None]]) -> None:
         for errand in share:
             errand()
 
-    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
-        list(pool.map(do, [errands[first::SYNCS_AT_ONCE] for first in range(SYNCS_AT_ONCE)]))
+    threads = min(SYNCS_AT_ONCE, -(-len(errands) // SYNCS_A_THREAD))
+    if threads <= 1:
+        do(errands)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(do, [errands[first::threads] for first in range(threads)]))
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str) -> None:
     with suppress(FileNotFoundError):  # deleted since
         _fsync(path)
 
@@ -117,7 +124,7 @@ def _sync_folder(path: Path) -> None:
             raise
 
 
-def _fsync(path: Path) -> None:
+def _fsync(path: str | Path) -> None:
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

@@ -1,0 +1,87 @@
+"""One of the two processes of `faults.py`: a run, or its bare blocks, a thread's worth."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import stresscube as sc
+from stresscube.backends import choose
+from stresscube.block import Means, compute
+from stresscube.interrupts import Stop
+from stresscube.plan import Plan, make_plan
+from stresscube.receipts import read_all
+from stresscube.runner import means_of
+from stresscube.scenario import Scenario
+from stresscube.store.local import LocalObjects
+from stresscube.store.writer import CubeWriter
+
+THREADS = 1
+
+
+class Taken(NamedTuple):
+    """Seconds: of the clock, and of all processors together."""
+
+    clock: float
+    processors: float
+
+
+def serve(wire: Connection, scenario: Scenario, folder: Path) -> None:
+    """Do "run" or "bare" as told and answer how long it took; end at None.
+
+    After the answer it goes on with bare blocks, so that who is still at it is as disturbed as
+    before, until the next word comes.
+    """
+    plan = make_plan(scenario)
+    blocks = bare_blocks(plan, folder)
+    numbers = itertools.count()
+
+    def whole() -> float:
+        out = folder / f"{next(numbers)}.run"
+        sc.run(scenario, out, threads=THREADS)
+        return longest(out, plan)
+
+    def bare() -> float:
+        for block in blocks:
+            block()
+        return 0.0
+
+    what: dict[str, Callable[[], float]] = {"run": whole, "bare": bare}
+    for prepare in what.values():
+        prepare()
+    wire.send(None)
+    while (word := wire.recv()) is not None:
+        if word == "rest":
+            wire.send(None)
+            continue
+        wire.send(taken(what[word]))
+        for block in itertools.cycle(blocks):
+            if wire.poll():
+                break
+            block()
+
+
+def taken(run: Callable[[], float]) -> tuple[Taken, float]:
+    """Run once; return what that took and what it returns."""
+    clock, processors = time.perf_counter(), time.process_time()
+    block = run()
+    return Taken(time.perf_counter() - clock, time.process_time() - processors), block
+
+
+def longest(out: Path, plan: Plan) -> float:
+    """Return the seconds that the longest block of a run took."""
+    return max(it.seconds for it in read_all(LocalObjects(out), plan.hash).values())
+
+
+def bare_blocks(plan: Plan, folder: Path) -> list[Callable[[], Any]]:
+    """What computes each of a run's blocks and keeps nothing of it."""
+    backend, nowhere = choose(plan.backend), LocalObjects(folder / "nowhere")
+    means = Means(
+        plan, backend, means_of(plan, backend, THREADS, None), nowhere,
+        CubeWriter(nowhere, plan), Stop(), lambda _: None,
+    )  # fmt: skip
+    return [lambda block=block: compute(means, block) for block in plan.blocks]
