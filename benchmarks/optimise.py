@@ -14,7 +14,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,14 @@ CONFIDENT = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A scenario and the box that is looked through; the markets are those of its sweep, or one."""
+    """A scenario and the box that is looked through; the markets are those of its sweep, or one.
+
+    round_paths: of each exact round, the power of two that a tenth of the grid has room for.
+    """
 
     file: str
     over: tuple[str, ...]
+    round_paths: int
     swept_markets: bool = False
     maximise: str = "sharpe"
     subject_to: tuple[str, ...] = ("liquidation_probability<0.01",)
@@ -58,19 +62,23 @@ CASES = {
     "quickstart": Case(
         "quickstart.toml",
         ("leverage=5:50", "hedge_ratio=0.5:1.1", "rebalance_threshold=0.004:0.1"),
+        1024,
         swept_markets=True,
     ),
     "btc_eth_hourly": Case(
         "btc_eth_hourly.toml",
         ("leverage=2:20", "hedge_ratio=0.8:1.2", "rebalance_threshold=0.004:0.1"),
+        2048,
     ),
     "flash_crash": Case(
         "flash_crash.toml",
         ("leverage=2:30", "hedge_ratio=0.8:1.3", "rebalance_threshold=0.008:0.2"),
+        4096,
     ),
     "cross_exchange": Case(
         "cross_exchange.toml",
         ("leverage=2:40", "entry_z=1:8", "exit_z=-0.5:0.5"),
+        4096,
     ),
 }
 
@@ -89,6 +97,7 @@ def measure(
     and of the run that confirms.
     """
     case = CASES[name]
+    effort = replace(effort, exact=case.round_paths)
     scenario = scenario_of(case, confirming)
     question = ask(case.maximise, None, case.subject_to, "worst", CONFIDENT)
     box = box_of(scenario, case.over)
@@ -127,6 +136,7 @@ def measure(
         "policy": found.policy,
         "standing": found.standing,
         "seeds": {"grid": GRID_SEED, "referee": REFEREE_SEED, **found.seeds},
+        "round_paths": case.round_paths,
         "referee_paths": referee,
         **_compared(judges, question),
     }
@@ -217,7 +227,7 @@ def main() -> int:
     parser.add_argument("--paths", type=int, default=512, metavar="N", help="paths of the grid")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FILE")
     asked = parser.parse_args()
-    effort = Effort(starts=4, steps=16, paths=64, exact=2 * asked.paths)
+    effort = Effort(starts=4, steps=16, paths=64)
     for line in lines(
         asked.only or list(CASES), paths=asked.paths, an_axis=AN_AXIS, referee=8192,
         effort=effort, confirming=4 * asked.paths,

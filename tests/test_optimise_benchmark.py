@@ -51,7 +51,7 @@ def test_a_dearer_gradient_is_counted_as_measured(tmp_path: Path) -> None:
         "scenario": "one", "winner": "gradient", "grid_policy_steps": 20_000, "policy_steps": 1_400,
         "share": 0.07, "spent": {"searching": 1_000}, "grid_seconds": 3.0, "seconds": 5.0,
         "gradient_cost_counted": 8, "gradient_cost_measured": 12.0, "box": ["leverage = 2:3"],
-        "markets": 1, "grid_paths": 512, "referee_paths": 8192,
+        "markets": 1, "grid_paths": 512, "round_paths": 1024, "referee_paths": 8192,
     }  # fmt: skip
     older = told | {"winner": "grid", "difference": -9.0}
     (tmp_path / "x.jsonl").write_text(json.dumps(older) + "\n" + json.dumps(told) + "\n")

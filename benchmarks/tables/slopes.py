@@ -89,13 +89,13 @@ def _measured_share(it: Mapping[str, Any]) -> float:
 
 def _conditions(latest: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = [
-        "| scenario | looked through | markets | paths: grid | referee "
+        "| scenario | looked through | markets | paths: grid | a round | referee "
         "| cost of a step with its gradient: counted | measured |",
-        "|---|---|---:|---:|---:|---:|---:|",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     return lines + [
         f"| {name} | {', '.join(it['box'])} | {it['markets']} | {it['grid_paths']:,} "
-        f"| {it['referee_paths']:,} | {it['gradient_cost_counted']} "
+        f"| {it['round_paths']:,} | {it['referee_paths']:,} | {it['gradient_cost_counted']} "
         f"| {it['gradient_cost_measured']:.3g} |"
         for name, it in latest.items()
     ]
