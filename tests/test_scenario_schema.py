@@ -15,7 +15,7 @@ from schema_subset import validate
 from stresscube.scenario import ScenarioError, json_schema, loads
 from stresscube.scenario.grammar import keys
 from stresscube.scenario.reference import SCHEMA, renewed, schema_text
-from stresscube.scenario.schema import Table
+from stresscube.scenario.tables import Table
 from test_scenario_neutral import NEUTRAL
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"

@@ -19,7 +19,7 @@ from stresscube.scenario import Scenario
 from stresscube.scenario.dotted import BadKey, resolve
 from stresscube.scenario.expand import Point, any_market, policy_spec
 from stresscube.scenario.leaves import Duration, Real
-from stresscube.scenario.schema import Venue
+from stresscube.scenario.venue import Venue
 from stresscube.text import listing, suggest
 from stresscube_kernels.moments import resolved
 from stresscube_kernels.spec import AnyMarket, PolicySpec, VenueSpec

@@ -15,7 +15,7 @@ from stresscube.history import History
 from stresscube.history.align import part
 from stresscube.history.funding import on_bars
 from stresscube.realism.facts import Series
-from stresscube.scenario.schema import Market
+from stresscube.scenario.market import Market
 
 Array = NDArray[np.float64]
 EIGHT_HOURS = 8.0

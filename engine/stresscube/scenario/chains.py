@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from stresscube.scenario.faults import Problem, did_you_mean, quoted
-from stresscube.scenario.schema import STATIONARY
+
+STATIONARY = "stationary"
+"""Where a chain starts that starts in its long-run law."""
 
 
 class State(Protocol):

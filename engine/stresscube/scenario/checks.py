@@ -9,10 +9,11 @@ from stresscube.scenario import chains, market_checks
 from stresscube.scenario.code import SECTIONS
 from stresscube.scenario.faults import Problem, did_you_mean, quoted
 from stresscube.scenario.grammar import touches
+from stresscube.scenario.market import Replay
 from stresscube.scenario.market_checks import whole_steps
 from stresscube.scenario.policy import Document
-from stresscube.scenario.schema import Replay, Venue
 from stresscube.scenario.units import format_duration, whole_multiple
+from stresscube.scenario.venue import Venue
 
 MOST_STEPS = {"float32": 2**24, "float64": 2**32 - 1}
 """float32 counts steps exactly up to 2**24; a step's number must fit 32 bits in any case."""

@@ -16,10 +16,10 @@ from stresscube.scenario.dotted import BadKey, replaced, resolve
 from stresscube.scenario.faults import Fault, ScenarioError, quoted
 from stresscube.scenario.leaf import Leaf, Wrong
 from stresscube.scenario.leaves import Duration, Real, Shares
+from stresscube.scenario.market import Market, Uncertainty
 from stresscube.scenario.market_checks import problems
 from stresscube.scenario.policy import Scenario
 from stresscube.scenario.reading import read_text
-from stresscube.scenario.schema import Market, Uncertainty
 
 KEY = "market.uncertainty"
 DRAWN = ("regimes", "volatility_regimes", "correlation_regimes", "funding_regimes", "parameters")

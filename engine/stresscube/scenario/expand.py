@@ -8,27 +8,20 @@ from dataclasses import dataclass
 from typing import cast
 
 from stresscube.scenario import chains
+from stresscube.scenario.chains import STATIONARY
 from stresscube.scenario.code import Parameter
 from stresscube.scenario.dotted import replaced, resolve
 from stresscube.scenario.draws import markets
 from stresscube.scenario.leaves import Duration
+from stresscube.scenario.market import Market
 from stresscube.scenario.policy import Policy, Scenario
 from stresscube.scenario.recorded import replay_spec
-from stresscube.scenario.schema import (
-    STATIONARY,
-    Funding,
-    Jumps,
-    LegJumps,
-    Market,
-    Mispricing,
-    Regime,
-    Shock,
-    Venue,
-)
+from stresscube.scenario.regimes import Funding, Jumps, LegJumps, Mispricing, Regime, Shock
 from stresscube.scenario.sweep import dimension
 from stresscube.scenario.tiers import TierTable
 from stresscube.scenario.trust import rules_of
 from stresscube.scenario.units import whole_multiple, years
+from stresscube.scenario.venue import Venue
 from stresscube_kernels.spec import (
     NEVER,
     AnyMarket,

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from stresscube.scenario import chains, replay_checks
 from stresscube.scenario.faults import Problem, did_you_mean, quoted
+from stresscube.scenario.market import Market, Uncertainty
 from stresscube.scenario.policy import Document
-from stresscube.scenario.schema import Market, Regime, Simulation, Uncertainty
+from stresscube.scenario.regimes import Regime
+from stresscube.scenario.simulation import Simulation
 from stresscube.scenario.units import HOURS_PER_YEAR, format_duration, whole_multiple
 from stresscube_kernels.draws import PATHS_A_DRAW
 from stresscube_kernels.replay import BATCHES

@@ -9,8 +9,10 @@ from pydantic import Field
 
 from stresscube.scenario.code import Code, Parameter, Parameters, Place
 from stresscube.scenario.leaves import Choice, Duration, Real, Text
-from stresscube.scenario.schema import FILE_NAME, Market, Simulation, Table, Venue, key
-from stresscube.scenario.tables import Tables
+from stresscube.scenario.market import Market
+from stresscube.scenario.simulation import Simulation
+from stresscube.scenario.tables import FILE_NAME, Table, Tables, key
+from stresscube.scenario.venue import Venue
 
 VENUES = Text(
     r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*)?", 'a venue, or "X/Y" for two'

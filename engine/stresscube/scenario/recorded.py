@@ -18,9 +18,9 @@ from stresscube.history.names import of_file
 from stresscube.scenario.checks import problems
 from stresscube.scenario.dotted import resolve
 from stresscube.scenario.faults import Fault, ScenarioError
+from stresscube.scenario.market import Market, Replay
 from stresscube.scenario.policy import Scenario
 from stresscube.scenario.replay_checks import idle
-from stresscube.scenario.schema import Market, Replay
 from stresscube.scenario.units import format_duration, whole_multiple, years
 from stresscube_kernels.pack_replay import stride_steps, warm_bars, window_count
 from stresscube_kernels.replay import MOST_BARS

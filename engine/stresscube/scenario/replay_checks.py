@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from stresscube.scenario.dotted import Target
 from stresscube.scenario.faults import Problem
-from stresscube.scenario.schema import Market
+from stresscube.scenario.market import Market
 
 ACTING = ("replay", "signal_half_life")
 """Keys of the market that act when recorded history makes it."""

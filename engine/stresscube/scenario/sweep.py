@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from stresscube.scenario import checks, combinations, replay_checks
+from stresscube.scenario.chains import STATIONARY
 from stresscube.scenario.code import SECTIONS
 from stresscube.scenario.dotted import BadKey, Target, replaced, resolve
 from stresscube.scenario.faults import Problem, did_you_mean
@@ -16,7 +17,6 @@ from stresscube.scenario.grammar import lookup
 from stresscube.scenario.leaf import Wrong
 from stresscube.scenario.leaves import Duration, Real
 from stresscube.scenario.policy import Document
-from stresscube.scenario.schema import STATIONARY
 
 RESERVED = ("quantile", "time", "leg", "batch", "path", "regime")
 """Dimensions that the cube has of its own."""

@@ -1,14 +1,35 @@
-"""Arrays of tables: how many there may be, and of which model."""
+"""A table of the scenario file as a frozen pydantic model, and arrays of them.
+
+Durations are held in hours, "off", "horizon" and "forever" as infinity, everything else in the
+units that the descriptions name.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pydantic import BaseModel, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from stresscube.scenario.leaf import Wrong
+from stresscube.scenario.leaves import Text
+
+NAME = Text(r"[A-Za-z0-9][A-Za-z0-9_-]*", 'a name of letters, digits, "-" and "_"')
+FILE_NAME = Text(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", 'a name of at most 100 letters, digits, "-", "_" and "."'
+)
+
+
+class Table(BaseModel):
+    """A table of the file: no unknown keys, never changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def key(default: Any, description: str, example: Any, title: str | None = None) -> Any:
+    """A key with its default (... where the file must state it), meaning and example."""
+    return Field(default, description=description, examples=[example], title=title)
 
 
 @dataclass(frozen=True)
