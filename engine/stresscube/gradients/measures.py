@@ -184,4 +184,5 @@ class Sample:
 def _jackknife(less: Array) -> Array:
     """The error of what was computed without each batch in turn, the first axis."""
     batches = len(less)
-    return np.sqrt((batches - 1) / batches * ((less - less.mean(axis=0)) ** 2).sum(axis=0))
+    with np.errstate(invalid="ignore"):  # a policy that cannot open has infinities
+        return np.sqrt((batches - 1) / batches * ((less - less.mean(axis=0)) ** 2).sum(axis=0))

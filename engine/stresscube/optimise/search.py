@@ -127,10 +127,9 @@ def _looked(
 ) -> Found:
     """Values and gradients on the paths of a step."""
     problem.temperature = warmth
-    with np.errstate(invalid="ignore"):  # policies that cannot open have NaN
-        return problem.value_and_gradient(
-            policies, labels, first_path=step * plan.paths, paths=plan.paths, seed=plan.seed
-        )
+    return problem.value_and_gradient(
+        policies, labels, first_path=step * plan.paths, paths=plan.paths, seed=plan.seed
+    )
 
 
 class Penalty:
