@@ -65,7 +65,8 @@ def test_ranks_of_the_interval_are_the_beta_distribution_s(count: int, beyond: f
     def away(k: float, below: float) -> float:
         return float(special.betainc(k, count + 1 - k, share)) - below
 
-    exact = [optimize.brentq(away, 0.01, min(6 * beyond, count), args=(it,)) - 1.0 for it in (0.975, 0.025)]
+    most = min(6 * beyond, count)
+    exact = [optimize.brentq(away, 0.01, most, args=(it,)) - 1.0 for it in (0.975, 0.025)]
     low, high = quantiles.interval(np, np.float64(count), np.array([share, 1.0 - share]))
     assert [low[0], high[0]] == pytest.approx(exact, abs=0.1)
     assert [count - 1 - high[1], count - 1 - low[1]] == pytest.approx(exact, abs=0.1)
