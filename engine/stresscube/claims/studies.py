@@ -77,13 +77,15 @@ class Stamp:
 
 def stamp(claim: Claim, study: Study, folder: Path) -> Stamp:
     """Return the digests of a study. Raises ScenarioError, StresscubeError."""
+    plan = make_plan(load_study(claim, study, folder))
+    return Stamp(asked(claim, study, folder), _short("".join(map(traced, plan.codes))))
+
+
+def asked(claim: Claim, study: Study, folder: Path) -> str:
+    """Return the digest of what a study asks. Raises StresscubeError if a file is not there."""
     content = tomllib.loads(scenario_text(claim, study, folder))
     content.pop("description", None)
-    plan = make_plan(load_study(claim, study, folder))
-    return Stamp(
-        _short(json.dumps([content, study.settings], sort_keys=True)),
-        _short("".join(map(traced, plan.codes))),
-    )
+    return _short(json.dumps([content, study.settings], sort_keys=True))
 
 
 def _short(words: str) -> str:

@@ -19,8 +19,8 @@ WOULD_HOLD = {
     "out, beta is one less its square",
 }
 """With volatilities s, t and correlation r the betas of P&L = x - h y are 1 - h r t/s on x and
-r s/t - h on y. For h = 1 the product of r t/s and r s/t is r², so that both are .9 or more only if r
-is. For h = r s/t they are 1 - r² and 0."""
+r s/t - h on y. For h = 1 the product of r t/s and r s/t is r², so that both are .9 or more only
+if r is. For h = r s/t they are 1 - r² and 0."""
 
 Cell = dict[str, object]
 
@@ -59,7 +59,8 @@ def _finding(cube: Cube, words: str, cell: Cell) -> Finding:
         "beta "
         + " and ".join(f"{written(it)} on {assets[name]}" for name, it in betas.items())
         + f", per unit of leg a's notional; an hour's standard deviation is "
-        f"{written(spread, Unit.PERCENT)}. The larger one is on {assets[leg]}. {WOULD_HOLD[str(cell['hedge_ratio'])]}",
+        f"{written(spread, Unit.PERCENT)}. The larger one is on {assets[leg]}. "
+        + WOULD_HOLD[str(cell["hedge_ratio"])],
     )
 
 
