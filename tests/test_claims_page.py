@@ -7,7 +7,6 @@ import re
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -84,7 +83,10 @@ def test_a_step_that_computes_something_else_shows(monkeypatch: pytest.MonkeyPat
         made = programs(shape)
         lines = list(made.policy_step.lines)
         place, constant = next(
-            (i, it) for i, line in enumerate(lines) for it in line.operands if _real(it)
+            (i, it)
+            for i, line in enumerate(lines)
+            for it in line.operands
+            if isinstance(it, Constant) and it.kind == "f"
         )
         larger = replace(constant, value=constant.value + 1e-6)
         operands = tuple(larger if it is constant else it for it in lines[place].operands)
@@ -99,10 +101,6 @@ def test_a_step_that_computes_something_else_shows(monkeypatch: pytest.MonkeyPat
         studies.traced.cache_clear()
     assert then.scenario == first.scenario
     assert then.step != first.step
-
-
-def _real(operand: Any) -> bool:
-    return isinstance(operand, Constant) and operand.kind == "f"
 
 
 def test_a_claim_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrics_samples import CONTEXT, draw
+from metrics_samples import CONTEXT, TAILS, draw, few_beyond
 from stresscube.metrics import metrics_of, paired_error, summarise
-from stresscube.metrics.quantiles import THIN
 
 RUNS = 1000
 PATHS = 2000
@@ -24,8 +23,6 @@ LIQUIDATIONS = (0.1, 0.7)
 NOT_NORMAL = {"sharpe_probabilistic", "trade_sharpe_probabilistic"}
 """Phi of an estimate is not spread as its linearisation says; tested with the Sharpe ratios."""
 NAMES = tuple(m.name for m in metrics_of(CONTEXT) if m.error and m.name not in NOT_NORMAL)
-TAILS = dict.fromkeys([it for it in NAMES if it.endswith("_quantile")], CONTEXT.quantiles)
-TAILS["value_at_risk"] = CONTEXT.levels
 Results = dict[str, NDArray[Any]]
 
 
@@ -37,14 +34,6 @@ def _runs() -> Results:
         for seed in range(RUNS)
     ]
     return {name: np.stack([run[name] for run in runs]) for name in runs[0]}
-
-
-def _few_beyond(name: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Whether fewer than THIN values are expected beyond each quantile, [policy, ...]."""
-    counts = PATHS * np.array(LIQUIDATIONS if name == "extra_margin_quantile" else (1.0, 1.0))
-    beyond = counts[:, None] * np.minimum(TAILS[name], np.subtract(1.0, TAILS[name]))
-    few = beyond.reshape(len(counts), *(1,) * (len(shape) - 2), -1) < THIN
-    return np.broadcast_to(few, shape)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,8 +50,8 @@ def test_spread_over_independent_runs_is_the_claimed_error(name: str) -> None:
     spread, claimed = value.std(axis=0, ddof=1), error.mean(axis=0)
     assert np.isfinite(spread).all()
     if name in TAILS:
-        # With few values beyond a quantile its error is made to cover, and is no spread.
-        few = _few_beyond(name, spread.shape)
+        shares = LIQUIDATIONS if name == "extra_margin_quantile" else (1.0, 1.0)
+        few = few_beyond(name, spread.shape, tuple(PATHS * it for it in shares))
         assert (claimed[few] > (1.0 - TOLERANCE) * spread[few]).all()
         spread, claimed = spread[~few], claimed[~few]
     constant = spread == 0.0
