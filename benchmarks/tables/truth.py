@@ -57,3 +57,24 @@ def coverage(results: Path = RESULTS) -> str:
     text = f"{first['repetitions']:,} repetitions of {first['paths']:,} paths"
     lines += ["", f"{text}, by `python -m benchmarks.coverage`: a coverage is known to 0.5%."]
     return "\n".join(lines) + "\n"
+
+
+def thin_quantiles(results: Path = RESULTS) -> str:
+    """Return the table of intervals of quantiles by how many values lie beyond."""
+    found = [line for line in read(results) if line["benchmark"] == "thin_quantiles"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks.thin_quantiles`.\n"
+    lines = ["| values beyond | coverage | error over spread | Maritz and Jarrett alone |"]
+    lines.append("|---:|---:|---:|---:|")
+    for line in found:
+        low, high = line["bounded"]
+        least, most = line["bounded_error"]
+        words = f"{low:.1%} to {high:.1%} | {least:.2f} to {most:.2f}"
+        low, high = line["alone"]
+        lines.append(f"| {line['beyond']} | {words} | {low:.1%} to {high:.1%} |")
+    first = found[0]
+    sizes = " and ".join(f"{it:,}" for it in first["sizes"])
+    lines += ["", f"{first['repetitions']:,} samples of {sizes} values, both tails of "
+              f"{', '.join(first['laws'][:-1])} and {first['laws'][-1]} degrees of freedom, by "
+              "`python -m benchmarks.thin_quantiles`."]  # fmt: skip
+    return "\n".join(lines) + "\n"
