@@ -34,7 +34,6 @@ FIELDS = outcome_fields(Shape(features=Features(by_regime=True), regimes=2))
 REACH = float(ndtri(0.975))
 WITHOUT_TRUTH = ("sharpe_probabilistic", "trade_sharpe_probabilistic")
 """Statements about the estimate itself: a truth of theirs would change with every run."""
-THIN = 20
 LIQUIDATIONS = (0.05, 0.6)
 """Of policies that are seldom liquidated, and of those of which more than half are."""
 
@@ -271,30 +270,16 @@ def coverage(repetitions: int, paths: int, chance: float, seed: int) -> dict[str
     return {name: np.where(missing[name], np.nan, held[name] / repetitions) for name in names}
 
 
-def thin(paths: int, chance: float) -> dict[str, NDArray[np.bool_]]:
-    """Where fewer than THIN values lie beyond a quantile on average: only among the liquidated.
-
-    There an interval that reaches equally far to both sides cannot be right: the sample's own
-    spread is small exactly when its quantile is too near.
-    """
-    q = np.array(CONTEXT.quantiles)
-    return {"extra_margin_quantile": paths * chance * np.minimum(q, 1.0 - q) < THIN}
-
-
 def measure(repetitions: int, paths: int, seed: int) -> list[dict[str, Any]]:
     """A line for each chance of liquidation."""
     lines: list[dict[str, Any]] = []
     for chance in LIQUIDATIONS:
         found = coverage(repetitions, paths, chance, seed)
-        few = thin(paths, chance)
-        kept = [np.ravel(np.where(few.get(name, False), np.nan, it)) for name, it in found.items()]
-        rest = [found[name][it] for name, it in few.items() if it.any()]
-        shares = np.concatenate(kept)
+        shares = np.concatenate([np.ravel(it) for it in found.values()])
         lines.append({
             "benchmark": "coverage", "repetitions": repetitions, "paths": paths, "seed": seed,
             "liquidation_probability": chance, "intervals": int(np.isfinite(shares).sum()),
             "lowest": float(np.nanmin(shares)), "highest": float(np.nanmax(shares)),
-            "thin": np.round(np.concatenate(rest), 4).tolist() if rest else [],
             "coverage": {name: [None if np.isnan(x) else round(float(x), 4) for x in np.ravel(it)]
                          for name, it in found.items()},
         })  # fmt: skip

@@ -8,6 +8,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     faults    what it costs that a run cannot be lost
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
     coverage  how often 95% intervals hold the truth
+    thin_quantiles  the same of quantiles with few values beyond
     realism_basis  facts of the basis of one coin on two venues
     realism   facts of a year that markets fitted on the years before reproduce
     optimise  a grid of policies against gradients, the newest line of each scenario
@@ -46,6 +47,7 @@ FIGURES: dict[str, Figure] = {
     "faults": rates.faults,
     "whole": rates.whole,
     "coverage": truth.coverage,
+    "thin_quantiles": truth.thin_quantiles,
     "realism": truth.realism,
     "realism_basis": truth.realism_basis,
     "gradients": slopes.gradients,

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from stresscube.metrics import Context
+from stresscube.metrics import Context, metrics_of
+from stresscube.metrics.quantiles import THIN
 from stresscube_kernels.contract import Features, Shape
 from stresscube_kernels.rules import outcome_fields
 
@@ -19,6 +20,26 @@ STEPS = 168
 FIELDS = outcome_fields(Shape(features=Features(by_regime=True), regimes=2))
 CONTEXT = Context(horizon=STEP * STEPS, step=STEP, steps=STEPS, regimes=("calm", "stress"))
 """A week of hourly steps."""
+TAILS = {
+    name: CONTEXT.levels if name == "value_at_risk" else CONTEXT.quantiles
+    for name in (it.name for it in metrics_of(CONTEXT))
+    if name == "value_at_risk" or name.endswith("_quantile")
+}
+"""Probabilities of each metric that is a quantile."""
+
+
+def few_beyond(
+    name: str, shape: tuple[int, ...], counts: float | tuple[float, ...]
+) -> NDArray[np.bool_]:
+    """Whether fewer than THIN of so many values lie beyond a quantile, [policy, ..., quantile].
+
+    There its error is made to cover the truth, and is more than the spread of the estimate.
+    """
+    many = np.asarray(counts, dtype=np.float64)
+    many = many.reshape(many.shape + (1,) * (len(shape) - many.ndim))
+    return np.broadcast_to(
+        many * np.minimum(TAILS[name], np.subtract(1.0, TAILS[name])) < THIN, shape
+    )
 
 
 def draw(

@@ -106,6 +106,9 @@ def test_other_dims_may_be_judged_over_and_a_quantile_named() -> None:
         "worst_stress_correlation",
     }  # fmt: skip
     assert cube.stress.robust("sharpe", []).sizes["stress_correlation"] == 3
+    one, many = (cube.stress.robust("sharpe", it) for it in ("venue", ["venue"]))
+    assert "venue" not in one.dims
+    assert one.identical(many)
 
 
 def test_nothing_beats_the_frontier() -> None:
@@ -162,6 +165,7 @@ def test_differences_to_a_reference_are_paired() -> None:
     assert (found.sel(leverage=2.0) == 0).all()
     assert found.attrs["reference"] == {"leverage": 2.0}
     assert set(cube.stress.compare({"leverage": 2}, ["sharpe"])) == {"sharpe", "sharpe_se"}
+    assert set(cube.stress.compare({"leverage": 2}, "sharpe")) == {"sharpe", "sharpe_se"}
 
 
 def with_survival(share: float, paths: int) -> xr.Dataset:

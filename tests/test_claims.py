@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from stresscube.claims.claim import Claim, Market, Study
 from stresscube.claims.compose import sections, with_market
 from stresscube.claims.estimate import Estimate, combine, exact, from_batches
 from stresscube.claims.spikes import captured, spikes_offered
-from stresscube.claims.studies import load_study, scenario_text, stamp
+from stresscube.claims.studies import asked, load_study, scenario_text, stamp
 from stresscube.claims.verdicts import Verdict, above, below, between, every, or_only_if, side
 from stresscube.errors import StresscubeError
 from stresscube.scenario.expand import axes, market_spec, policy_spec, simulation_spec
@@ -161,10 +162,21 @@ def test_every_study_loads_and_runs(claim: Claim, name: str, study: Study) -> No
 
 def test_stamps_change_with_scenario_market_and_settings() -> None:
     own, pair, basis = THRESHOLD.studies
-    stamps = {stamp(THRESHOLD, it, SCENARIOS) for it in (own, pair, basis)}
-    stamps.add(stamp(THRESHOLD, Study(Market.PAIR), SCENARIOS))
-    assert len(stamps) == 4
-    assert stamp(THRESHOLD, Study(), SCENARIOS) == stamp(THRESHOLD, own, SCENARIOS)
+    digests = {asked(THRESHOLD, it, SCENARIOS) for it in (own, pair, basis)}
+    digests.add(asked(THRESHOLD, Study(Market.PAIR), SCENARIOS))
+    assert len(digests) == 4
+    assert asked(THRESHOLD, Study(), SCENARIOS) == asked(THRESHOLD, own, SCENARIOS)
+    assert stamp(THRESHOLD, own, SCENARIOS).scenario in digests
+
+
+def test_steps_are_stamped_as_traced_and_not_as_numbered() -> None:
+    """Another number in a scenario is no other step; a market without spikes is one."""
+    own, pair, _ = THRESHOLD.studies
+    other = replace(own, settings=("policy.leverage=7",))
+    one, same, else_ = (stamp(THRESHOLD, it, SCENARIOS) for it in (own, other, pair))
+    assert one.scenario != same.scenario
+    assert one.step == same.step
+    assert one.step != else_.step
 
 
 def test_a_missing_folder_is_one_sentence() -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from claim_cubes import ROOT, SCENARIOS, made
+from stresscube.claims import studies
 from stresscube.claims.catalogue import CLAIMS
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Study
-from stresscube.claims.studies import How
+from stresscube.claims.studies import How, stamp
 from stresscube.cli import app
 from stresscube.cli import claims as command
 from stresscube.errors import Interrupted
+from stresscube_kernels.contract import Shape
+from stresscube_kernels.lines import Constant
+from stresscube_kernels.programs import Programs, programs
 
 DOCS = ROOT / "docs" / "claims.md"
 VERDICTS = r"(holds only if|holds|does not hold|not settled)"
@@ -57,14 +62,45 @@ def test_the_page_in_docs_was_made_with_the_scenarios_as_they_are() -> None:
     assert found.exit_code == 0, found.output
 
 
-def test_a_page_of_other_scenarios_is_out_of_date(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("place", "what"), [(0, "another scenario"), (1, "other steps")])
+def test_a_page_of_other_scenarios_or_steps_is_out_of_date(
+    place: int, what: str, tmp_path: Path
+) -> None:
     old = tmp_path / "claims.md"
     text = DOCS.read_text()
-    digest = re.findall(r"`([0-9a-f]{12})`", text)[0]
-    old.write_text(text.replace(digest, "0" * 12))
+    digest = re.findall(r"`([0-9a-f]{12})`", text)[place]
+    old.write_text(text.replace(digest, "0" * 12, 1))
     found = call("--check", "-o", old)
     assert found.exit_code == 1
-    assert "claims.md: out of date: threshold (article)" in found.output
+    assert f"claims.md: out of date: {what}: threshold (article)" in found.output
+
+
+def test_a_step_that_computes_something_else_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One constant of the account's step, a millionth larger: another digest, for every claim."""
+    first = stamp(CLAIMS[0], CLAIMS[0].studies[0], SCENARIOS)
+
+    def changed(shape: Shape) -> Programs:
+        made = programs(shape)
+        lines = list(made.policy_step.lines)
+        place, constant = next(
+            (i, it)
+            for i, line in enumerate(lines)
+            for it in line.operands
+            if isinstance(it, Constant) and it.kind == "f"
+        )
+        larger = replace(constant, value=constant.value + 1e-6)
+        operands = tuple(larger if it is constant else it for it in lines[place].operands)
+        lines[place] = replace(lines[place], operands=operands)
+        return replace(made, policy_step=replace(made.policy_step, lines=tuple(lines)))
+
+    monkeypatch.setattr(studies, "programs", changed)
+    studies.traced.cache_clear()
+    try:
+        then = stamp(CLAIMS[0], CLAIMS[0].studies[0], SCENARIOS)
+    finally:
+        studies.traced.cache_clear()
+    assert then.scenario == first.scenario
+    assert then.step != first.step
 
 
 def test_a_claim_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

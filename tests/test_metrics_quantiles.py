@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from stresscube.metrics import quantiles
 from stresscube.metrics.sample import Sample
@@ -51,6 +51,49 @@ def test_error_approaches_the_asymptotic_one() -> None:
     found = quantiles.quantiles(np, np.sort(_normal(40, n), axis=-1), PROBABILITIES)
     asymptotic = np.sqrt(p * (1.0 - p) / n) / stats.norm.pdf(stats.norm.ppf(p))
     assert found.error.mean(axis=0) == pytest.approx(asymptotic, rel=0.05)
+
+
+@pytest.mark.parametrize("count", [40, 200, 1000, 20_000])
+@pytest.mark.parametrize("beyond", [4.0, 10.0, 20.0])
+def test_ranks_of_the_interval_are_the_beta_distribution_s(count: int, beyond: float) -> None:
+    """P(X_(k) < quantile) = I_p(k, n + 1 - k), k any number: 97.5% and 2.5%, from either end.
+
+    Cornish and Fisher's ranks are off by less than a tenth: the next term of their expansion.
+    """
+    share = beyond / count
+
+    def away(k: float, below: float) -> float:
+        return float(special.betainc(k, count + 1 - k, share)) - below
+
+    most = min(6 * beyond, count)
+    exact = [optimize.brentq(away, 0.01, most, args=(it,)) - 1.0 for it in (0.975, 0.025)]
+    low, high = quantiles.interval(np, np.float64(count), np.array([share, 1.0 - share]))
+    assert [low[0], high[0]] == pytest.approx(exact, abs=0.1)
+    assert [count - 1 - high[1], count - 1 - low[1]] == pytest.approx(exact, abs=0.1)
+
+
+@pytest.mark.parametrize("beyond", [4, 10])
+@pytest.mark.parametrize("law", [stats.lognorm(0.5), stats.expon(), stats.uniform()])
+def test_intervals_hold_where_few_values_lie_beyond(beyond: int, law: Any) -> None:
+    """Value +- 1.96 errors in 93 to 97% of 4000 samples of 400, of which one share is known to
+    0.35%; Maritz and Jarrett's alone would hold in 90% with 4 beyond, in 92% with 10."""
+    share = beyond / 400
+    even = np.sort(np.random.default_rng(beyond).random((4000, 400)), axis=-1)
+    found = quantiles.quantiles(np, law.ppf(even), (share, 1.0 - share))
+    away = np.abs(found.value - law.ppf([share, 1.0 - share]))
+    held = (away <= stats.norm.ppf(0.975) * found.error).mean(axis=0)
+    assert (held > 0.93).all(), held
+    assert (held < 0.97).all(), held
+
+
+def test_many_values_beyond_leave_maritz_and_jarrett_s_error_alone() -> None:
+    x = np.sort(_normal(1, 1001), axis=-1)
+    thin = quantiles.positions(1001, (49.0, 50.0, 500.0, 950.0, 951.0)).thin
+    assert thin.tolist() == [True, False, False, False, True]
+    weight = np.diff(stats.beta.cdf(np.arange(1002) / 1001, 51, 951))
+    mean, square = weight @ x[0], weight @ x[0] ** 2
+    found = quantiles.quantiles(np, x, (0.05,))
+    assert found.error[0, 0] == pytest.approx(np.sqrt(square - mean**2), rel=5e-3)
 
 
 def test_error_of_one_value_is_unknown() -> None:

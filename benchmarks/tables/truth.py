@@ -43,19 +43,38 @@ def realism_basis(results: Path = RESULTS) -> str:
 
 
 def coverage(results: Path = RESULTS) -> str:
-    """Return the table of how often intervals hold the truth, and what lies outside 93 to 97%."""
+    """Return the table of how often intervals hold the truth."""
     found = [line for line in read(results) if line["benchmark"] == "coverage"]
     if not found:
         return "Not measured yet: run `python -m benchmarks.coverage`.\n"
     first = found[0]
-    lines = ["| liquidated | intervals | lowest coverage | highest | with few values beyond |"]
-    lines.append("|---:|---:|---:|---:|---:|")
-    for line in found:
-        thin = " and ".join(f"{it:.1%}" for it in line["thin"]) or "none"
-        lines.append(
-            f"| {line['liquidation_probability']:.0%} | {line['intervals']} "
-            f"| {line['lowest']:.1%} | {line['highest']:.1%} | {thin} |"
-        )
+    lines = ["| liquidated | intervals | lowest coverage | highest |", "|---:|---:|---:|---:|"]
+    lines += [
+        f"| {line['liquidation_probability']:.0%} | {line['intervals']} "
+        f"| {line['lowest']:.1%} | {line['highest']:.1%} |"
+        for line in found
+    ]
     text = f"{first['repetitions']:,} repetitions of {first['paths']:,} paths"
     lines += ["", f"{text}, by `python -m benchmarks.coverage`: a coverage is known to 0.5%."]
+    return "\n".join(lines) + "\n"
+
+
+def thin_quantiles(results: Path = RESULTS) -> str:
+    """Return the table of intervals of quantiles by how many values lie beyond."""
+    found = [line for line in read(results) if line["benchmark"] == "thin_quantiles"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks.thin_quantiles`.\n"
+    lines = ["| values beyond | coverage | error over spread | Maritz and Jarrett alone |"]
+    lines.append("|---:|---:|---:|---:|")
+    for line in found:
+        low, high = line["bounded"]
+        least, most = line["bounded_error"]
+        words = f"{low:.1%} to {high:.1%} | {least:.2f} to {most:.2f}"
+        low, high = line["alone"]
+        lines.append(f"| {line['beyond']} | {words} | {low:.1%} to {high:.1%} |")
+    first = found[0]
+    sizes = " and ".join(f"{it:,}" for it in first["sizes"])
+    lines += ["", f"{first['repetitions']:,} samples of {sizes} values, both tails of "
+              f"{', '.join(first['laws'][:-1])} and {first['laws'][-1]} degrees of freedom, by "
+              "`python -m benchmarks.thin_quantiles`."]  # fmt: skip
     return "\n".join(lines) + "\n"

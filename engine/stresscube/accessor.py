@@ -58,7 +58,7 @@ class Stress:
         return views.best(self._data, by, where, case=case)
 
     def compare(
-        self, reference: Mapping[str, object], metrics: Sequence[str] | None = None
+        self, reference: Mapping[str, object], metrics: str | Sequence[str] | None = None
     ) -> xr.Dataset:
         """Return differences to a reference, with paired errors; see `views.compare`."""
         from stresscube.decide import views
@@ -78,7 +78,7 @@ class Stress:
         return views.sensitivity(self._data, metric)
 
     def robust(
-        self, by: str = "sharpe", over: Sequence[str] | None = None, *, case: str = "worst"
+        self, by: str = "sharpe", over: str | Sequence[str] | None = None, *, case: str = "worst"
     ) -> xr.Dataset:
         """Return the worst or mean case over market axes; see `views.robust`."""
         from stresscube.decide import views

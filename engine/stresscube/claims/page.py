@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stresscube.claims.claim import Claim, Finding, Market, Study, overall
-from stresscube.claims.studies import stamp
+from stresscube.claims.studies import Stamp, stamp
 from stresscube.claims.verdicts import SIGMAS, Verdict
 from stresscube.claims.words import written
 
@@ -46,7 +46,15 @@ PARTS = {
     Verdict.FAILS: "not",
     Verdict.UNSETTLED: "open",
 }
-RUN = re.compile(r"^\| ([\w-]+) \| ([\w-]+) \| .* \| `([0-9a-f]{12})` \|$", re.MULTILINE)
+RUNS = """\
+`stresscube claims --check -o docs/claims.md` says whether the page is of the code as it is. The \
+scenario's digest is of all that a run asks; the step's is of every line that market and account \
+compute in it (`stresscube kernel` prints them), so that a change of the model shows. How units \
+are converted and how outcomes are summarised stands in neither.
+"""
+RUN = re.compile(
+    r"^\| ([\w-]+) \| ([\w-]+) \| .* \| `([0-9a-f]{12})` \| `([0-9a-f]{12})` \|$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Tested:
 
     claim: Claim
     findings: tuple[Finding, ...]
-    runs: tuple[tuple[str, Study, int, int, str], ...]
+    runs: tuple[tuple[str, Study, int, int, Stamp], ...]
 
 
 def page(tested: Sequence[Tested]) -> str:
@@ -67,16 +75,25 @@ def page(tested: Sequence[Tested]) -> str:
 
 
 def stale(text: str, claims: Iterable[Claim], folder: Path) -> list[str]:
-    """Return what on a page was not run with the scenarios as they are now, as `claim (market)`."""
-    on_page = {(name, market): digest for name, market, digest in RUN.findall(text)}
+    """Return in words what on a page was not run with scenarios and steps as they are now."""
+    on_page = {(name, run): Stamp(*digests) for name, run, *digests in RUN.findall(text)}
     asked = {
         (claim.name, name): stamp(claim, study, folder)
         for claim in claims
         for name, study in claim.runs()
     }
-    changed = [it for it in asked if on_page.get(it) != asked[it]]
-    changed += [it for it in on_page if it not in asked]
-    return [f"{name} ({market})" for name, market in changed]
+    both = [it for it in asked if it in on_page]
+    parts = {
+        "not on it": [it for it in asked if it not in on_page],
+        "no longer asked": [it for it in on_page if it not in asked],
+        "another scenario": [it for it in both if on_page[it].scenario != asked[it].scenario],
+        "other steps": [it for it in both if on_page[it].step != asked[it].step],
+    }
+    return [
+        f"{what}: {', '.join(f'{name} ({run})' for name, run in found)}"
+        for what, found in parts.items()
+        if found
+    ]
 
 
 def _summary(tested: Sequence[Tested]) -> str:
@@ -119,13 +136,15 @@ def _section(it: Tested) -> str:
 
 
 def _runs(tested: Sequence[Tested]) -> str:
-    lines = ["| claim | run | scenario | paths | seed | digest |", "|---|---|---|---:|---:|---|"]
+    lines = [RUNS, "| claim | run | scenario | paths | seed | scenario's digest | step's |"]
+    lines.append("|---|---|---|---:|---:|---|---|")
     for it in tested:
-        for name, study, paths, seed, digest in it.runs:
+        for name, study, paths, seed, of in it.runs:
             file = study.file or f"{it.claim.name}.toml"
             lines.append(
                 f"| {it.claim.name} | {name} "
-                f"| [{file}](../scenarios/claims/{file}) | {paths:,} | {seed} | `{digest}` |"
+                f"| [{file}](../scenarios/claims/{file}) | {paths:,} | {seed} "
+                f"| `{of.scenario}` | `{of.step}` |"
             )
     return "\n".join(lines) + "\n"
 

@@ -8,6 +8,7 @@ import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from stresscube.backends import choose
@@ -19,6 +20,9 @@ from stresscube.plan import make_plan
 from stresscube.runner import Progress, Silent, run
 from stresscube.scenario import Scenario, loads
 from stresscube.store.reader import open_run
+from stresscube_kernels.contract import Shape
+from stresscube_kernels.numba_lines import helpers, lines, operand
+from stresscube_kernels.programs import programs
 
 NOT_HERE = "no such file (run in the root of the source tree, or name the folder of the claims)"
 
@@ -58,15 +62,45 @@ def load_study(claim: Claim, study: Study, folder: Path, paths: int | None = Non
     )
 
 
-def stamp(claim: Claim, study: Study, folder: Path) -> str:
-    """Return a digest of what a study asks, by which a page can be seen to be out of date.
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Digests by which a page can be seen to be out of date.
 
-    Comments and descriptions change no number, and do not count.
+    scenario: of what a study asks; comments and descriptions change no number, and do not count.
+    step: of the steps of market and account that it runs, as they are traced: of every line that
+    computes something, but not of the loops that a backend puts around them.
     """
+
+    scenario: str
+    step: str
+
+
+def stamp(claim: Claim, study: Study, folder: Path) -> Stamp:
+    """Return the digests of a study. Raises ScenarioError, StresscubeError."""
+    plan = make_plan(load_study(claim, study, folder))
+    return Stamp(asked(claim, study, folder), _short("".join(map(traced, plan.codes))))
+
+
+def asked(claim: Claim, study: Study, folder: Path) -> str:
+    """Return the digest of what a study asks. Raises StresscubeError if a file is not there."""
     content = tomllib.loads(scenario_text(claim, study, folder))
     content.pop("description", None)
-    words = json.dumps([content, study.settings], sort_keys=True)
+    return _short(json.dumps([content, study.settings], sort_keys=True))
+
+
+def _short(words: str) -> str:
     return hashlib.sha256(words.encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=256)
+def traced(code: Shape) -> str:
+    """Return the lines of all traced functions of a code, and what they hand on."""
+    made = programs(code)
+    words = [helpers(made.all)]
+    for program in made.all:
+        words += lines(program)
+        words += [f"{name} = {operand(value)}" for name, value in program.outputs]
+    return "\n".join(words)
 
 
 def run_study(claim: Claim, study: Study, how: How, name: str = "") -> Cube:

@@ -89,8 +89,8 @@ def document(tested: Tested) -> dict[str, Any]:
             for it in tested.findings
         ],
         "runs": [
-            {"run": name, "paths": paths, "seed": seed, "digest": digest}
-            for name, _, paths, seed, digest in tested.runs
+            {"run": name, "paths": paths, "seed": seed, "digest": of.scenario, "step": of.step}
+            for name, _, paths, seed, of in tested.runs
         ],
     }
 
@@ -124,7 +124,7 @@ def _run(asked: tuple[Claim, ...], options: ClaimsOptions) -> Iterator[Tested]:
 
 
 def _check(options: ClaimsOptions) -> None:
-    """Say whether the page was written with the scenarios as they are; exit with 1 if not."""
+    """Say whether the page is of scenarios and steps as they are; exit with 1 if not."""
     if options.out is None:
         raise StresscubeError("--check: name the page to check with -o")
     try:
@@ -133,7 +133,7 @@ def _check(options: ClaimsOptions) -> None:
         raise StresscubeError(f"{options.out}: no such file, so nothing to check") from None
     changed = stale(text, CLAIMS, options.scenarios)
     if changed:
-        stop(f"{options.out}: out of date: {', '.join(changed)}", 1)
+        stop(f"{options.out}: out of date: {'; '.join(changed)}", 1)
     console().print(escape(f"{options.out}: up to date"), soft_wrap=True)
 
 

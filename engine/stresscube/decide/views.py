@@ -37,14 +37,14 @@ from stresscube.where import index_of
 
 
 def robust(
-    data: xr.Dataset, by: str, over: Sequence[str] | None = None, case: str = "worst"
+    data: xr.Dataset, by: str, over: str | Sequence[str] | None = None, case: str = "worst"
 ) -> xr.Dataset:
     """Return a metric over the policy's dims, judged over all market points at once.
 
-    by: a metric, as `sharpe` or `value_at_risk[0.99]`. over: the dims to judge over; the market's
-    unless given. case: "worst" or "mean". Variables: the metric, its `_se` (that of the worst
-    point, or of the mean, paired), and `worst_DIM`, where the worst stands. A policy that is
-    unknown at some point is NaN.
+    by: a metric, as `sharpe` or `value_at_risk[0.99]`. over: a dim or dims to judge over; the
+    market's unless given. case: "worst" or "mean". Variables: the metric, its `_se` (that of the
+    worst point, or of the mean, paired), and `worst_DIM`, where the worst stands. A policy that
+    is unknown at some point is NaN.
     Raises StresscubeError.
     """
     data, term, fixed = _cut(data, by)
@@ -124,7 +124,7 @@ def best(
 
 
 def compare(
-    data: xr.Dataset, reference: Mapping[str, object], names: Sequence[str] | None = None
+    data: xr.Dataset, reference: Mapping[str, object], names: str | Sequence[str] | None = None
 ) -> xr.Dataset:
     """Return every cell less its reference cell, with paired errors.
 
@@ -134,6 +134,7 @@ def compare(
     Raises StresscubeError.
     """
     paired = [name for name in metrics(data) if f"{name}_batch" in data]
+    names = [names] if isinstance(names, str) else names
     check_terms(data, [Term(name) for name in names or ()])
     lacking = [name for name in names or () if name not in paired]
     if lacking:
@@ -235,11 +236,14 @@ def _cut(data: xr.Dataset, text: str) -> tuple[xr.Dataset, Term, dict[str, Any]]
     return cut, term, fixed
 
 
-def _over(data: xr.Dataset, metric: str, over: Sequence[str] | None) -> tuple[list[str], list[str]]:
+def _over(
+    data: xr.Dataset, metric: str, over: str | Sequence[str] | None
+) -> tuple[list[str], list[str]]:
     """Return the dims to keep and the dims to judge over: the market's unless named."""
     own, market = sweep_dims(data, metric)
     if over is None:
         return own, market
+    over = [over] if isinstance(over, str) else over
     for dim in over:
         if dim not in (*own, *market):
             hint = suggest(dim, [*own, *market])

@@ -4,6 +4,11 @@ The quantile is Hyndman and Fan's (1996) type 7: linear between order statistics
 position (n - 1) p counted from 0. Its error (Maritz and Jarrett 1978) is the standard
 deviation of the order statistic X_(m), m = (n - 1) p + 1, under the sample's own
 distribution: weights P(i/n) - P((i-1)/n), P the Beta(m, n + 1 - m) distribution.
+
+Where few values lie beyond, that is too small whenever the quantile itself falls short. There
+the error is at least what makes value ± 1.96 errors as wide as the 95% interval between two
+order statistics that holds whatever the distribution is (Thompson 1936), with linear
+interpolation between them (as Hettmansperger and Sheather 1986 do by another rule).
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +31,10 @@ _BINS = 128
 """Most weights a quantile; wider windows take every k-th order statistic, which changes the
 variance by less than a thousandth."""
 
+THIN = 50
+"""With fewer values beyond a quantile, to either side, the interval of order statistics counts."""
+_Z = float(special.ndtri(0.975))
+
 
 @dataclass(frozen=True, slots=True)
 class Positions:
@@ -33,12 +42,17 @@ class Positions:
 
     below: index of the order statistic at or below the quantile, and fraction the distance to
     the next, both [quantile]. index, weight: order statistics and weights, [quantile, bin].
+    low, high: ranks of the distribution-free 95% interval, counted from 0, and thin: whether it
+    bounds the error, all [quantile].
     """
 
     below: Array
     fraction: Array
     index: Array
     weight: Array
+    low: Array
+    high: Array
+    thin: Array
 
 
 @lru_cache(maxsize=4096)
@@ -64,7 +78,26 @@ def positions_of(xp: Any, betainc: Any, count: Array, ranks: Array) -> Positions
     cumulated = betainc(ranks + 1.0, last + 1.0 - ranks, edge / (last + 1.0))
     weight = cumulated[..., 1:] - cumulated[..., :-1]
     weight /= xp.sum(weight, axis=-1, keepdims=True)
-    return Positions(below.astype(xp.int64), fraction, index.astype(xp.int64), weight)
+    ranks = ranks[..., 0]
+    low, high = interval(xp, count, ranks / xp.maximum(count - 1.0, 1.0))
+    thin = xp.minimum(ranks, count - 1.0 - ranks) < THIN
+    return Positions(
+        below.astype(xp.int64), fraction, index.astype(xp.int64), weight, low, high, thin
+    )
+
+
+def interval(xp: Any, count: Array, probability: Array) -> tuple[Array, Array]:
+    """Ranks, from 0, of the order statistics between which a quantile lies in 95% of samples.
+
+    X_(k) is above the quantile if at most k of n values are below it, a binomial number: so the
+    ranks are its 2.5% and 97.5% quantiles, by Cornish and Fisher's (1938) expansion with half
+    a value taken off for its steps, and no further than the extremes of the sample. Those do
+    not reach far enough where n p is below -ln(2.5%) = 3.7.
+    """
+    spread = _Z * xp.sqrt(count * probability * (1.0 - probability))
+    middle = count * probability + (1.0 - 2.0 * probability) * (_Z * _Z - 1.0) / 6.0 - 0.5
+    last = count - 1.0
+    return xp.clip(middle - spread, 0.0, last), xp.clip(middle + spread, 0.0, last)
 
 
 def at_ranks(xp: Any, ordered: Array, ranks: tuple[float, ...]) -> Estimate:
@@ -74,7 +107,7 @@ def at_ranks(xp: Any, ordered: Array, ranks: tuple[float, ...]) -> Estimate:
     """
     count = int(ordered.shape[1])
     made = positions(count, ranks)
-    where = Positions(*map(xp.asarray, (made.below, made.fraction, made.index, made.weight)))
+    where = Positions(**{it.name: xp.asarray(getattr(made, it.name)) for it in fields(Positions)})
 
     # take() and not [:, index]: its result is in C order, so that sums run the same way
     # whatever the number of rows.
@@ -92,7 +125,15 @@ def _interpolated(xp: Any, pick: Callable[[Array], Array], where: Positions) -> 
     distance = pick(where.index) - value[:, :, None]
     first = xp.sum(where.weight * distance, axis=-1)
     second = xp.sum(where.weight * distance * distance, axis=-1)
-    return Estimate(value, xp.sqrt(xp.clip(second - first * first, 0.0, None)))
+    error = xp.sqrt(xp.clip(second - first * first, 0.0, None))
+    width = _at(xp, pick, where.high) - _at(xp, pick, where.low)
+    return Estimate(value, xp.where(where.thin, xp.maximum(error, width / (2.0 * _Z)), error))
+
+
+def _at(xp: Any, pick: Callable[[Array], Array], ranks: Array) -> Array:
+    below = xp.floor(ranks)
+    low, high = pick(below.astype(xp.int64)), pick(below.astype(xp.int64) + 1)
+    return low + (high - low) * (ranks - below)
 
 
 def quantiles(xp: Any, ordered: Array, probabilities: tuple[float, ...]) -> Estimate:

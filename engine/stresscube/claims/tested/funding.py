@@ -29,7 +29,8 @@ def judge(cube: Cube) -> Iterator[Finding]:
         above(funding / fees, 1.0),
         f"what one leg pays the other receives, so a book pays {written(funding, Unit.PERCENT)} of "
         f"equity in a week, and {written(hour, Unit.PERCENT)} in trades of an hour, which are "
-        "opened again at once and so are there at every print",
+        "opened again at once and so are there at every print. To be as much as the fees, the "
+        f"legs' rates would have to part {written(abs(fees / funding), Unit.TIMES)} as far",
     )
     free: Cell = {"venue": "free"}
     figure = _ratio(cube, fixed | free)

@@ -13,6 +13,15 @@ from stresscube.claims.words import written
 NEUTRAL = 0.1
 """Largest beta, in either leg and either direction, of what may be called neutral."""
 
+WOULD_HOLD = {
+    "1": "It would hold for legs of about equal volatility, with a correlation above .9",
+    "min-variance": "It would hold with a correlation above .95: in the leg that is not hedged "
+    "out, beta is one less its square",
+}
+"""With volatilities s, t and correlation r the betas of P&L = x - h y are 1 - h r t/s on x and
+r s/t - h on y. For h = 1 the product of r t/s and r s/t is r², so that both are .9 or more only
+if r is. For h = r s/t they are 1 - r² and 0."""
+
 Cell = dict[str, object]
 
 
@@ -50,7 +59,8 @@ def _finding(cube: Cube, words: str, cell: Cell) -> Finding:
         "beta "
         + " and ".join(f"{written(it)} on {assets[name]}" for name, it in betas.items())
         + f", per unit of leg a's notional; an hour's standard deviation is "
-        f"{written(spread, Unit.PERCENT)}. The larger one is on {assets[leg]}",
+        f"{written(spread, Unit.PERCENT)}. The larger one is on {assets[leg]}. "
+        + WOULD_HOLD[str(cell["hedge_ratio"])],
     )
 
 

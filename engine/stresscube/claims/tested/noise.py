@@ -13,6 +13,10 @@ from stresscube.claims.words import written
 TIGHT, WIDE = 0.005, 0.012
 
 
+USUAL = 0.008
+"""The article's threshold where it says nothing of the pair's noise."""
+
+
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield whether the tight threshold is better where noise is high, and the wide where low."""
     dim, noisy, stable = axis(cube)
@@ -39,6 +43,7 @@ def _finding(
         for it in (better, worse)
     ]
     day = _gain(cube, "return_mean", where | {"holding": 24}, better, worse)
+    usual = _gain(cube, "return_mean", base, USUAL, worse)
     return Finding(
         cube.market,
         f"mean return of two days on the {kind} pair, {better * 1e2:g}% less {worse * 1e2:g}%",
@@ -48,7 +53,8 @@ def _finding(
         f"rebalances a day: {a_day[0]} against {a_day[1]}. What the threshold saves in standard "
         f"deviation is {written(spread, Unit.BASIS_POINTS)}, in mean drawdown "
         f"{written(drawdown, Unit.BASIS_POINTS)}; in trades of a day the difference in return is "
-        f"{written(day, Unit.BASIS_POINTS)}. A tight threshold is better only for whoever wants "
+        f"{written(day, Unit.BASIS_POINTS)}. {USUAL * 1e2:g}% less {worse * 1e2:g}% is "
+        f"{written(usual, Unit.BASIS_POINTS)}. A tight threshold is better only for whoever wants "
         "less variance at any price, and a noisier pair makes it dearer",
     )
 

@@ -35,7 +35,9 @@ def judge(cube: Cube) -> Iterator[Finding]:
         f"two coins move apart, one coin does so only by its basis. Liquidated at 20× in "
         f"one account: {dead[0]} and {dead[1]}. Sharpe ratio entered by the spread after fees: "
         + " and ".join(earned)
-        + ("" if len(earned) > 1 else ", of one coin; two coins have no spread that reverts"),
+        + ("" if len(earned) > 1 else ", of one coin; two coins have no spread that reverts")
+        + ". It would hold for two coins whose prices part in a week no further than one coin's "
+        "do on two venues",
     )
 
 

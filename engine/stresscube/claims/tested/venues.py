@@ -26,7 +26,8 @@ def judge(cube: Cube) -> Iterator[Finding]:
         Unit.PERCENT,
         above(share, MOST_OF_IT),
         f"a day on B returns {written(gap, Unit.PERCENT)} of equity less than on C, of which the "
-        f"lag makes {written(lag, Unit.PERCENT)}: fees and slippage make the rest",
+        f"lag makes {written(lag, Unit.PERCENT)}: fees and slippage make the rest. It "
+        "would hold between venues alike in both, for spikes that revert in seconds",
     )
     slipped = c - slipping
     costs = [written(cube.at(it, venue="A"), Unit.PERCENT) for it in ("slippage_mean", "fees_mean")]
