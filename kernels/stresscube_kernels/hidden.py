@@ -207,8 +207,11 @@ class Workspace:
             return [one.result() for one in [pool.submit(work) for work in works]]
 
     def _each(self, work: Callable[[slice], Any]) -> list[Any]:
-        """The work on every chunk of the bars, in their order."""
+        """The work on every chunk of the bars, in their order; a row of chunks for each thread."""
         if self._threads == 1:
             return [work(part) for part in self._parts]
+        size = -(-len(self._parts) // self._threads)
+        rows = [self._parts[k : k + size] for k in range(0, len(self._parts), size)]
         with ThreadPoolExecutor(self._threads) as pool:
-            return list(pool.map(work, self._parts))
+            found = pool.map(lambda row: [work(part) for part in row], rows)
+            return [one for row in found for one in row]

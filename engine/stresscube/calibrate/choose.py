@@ -20,6 +20,9 @@ REGIME, COUPLING = 5.0, 300.0
 SLOW = (("volatilities", 200.0), ("volatility", 3000.0), ("volatility", 30.0))
 """Layers of volatility to try, and hours that their states last where fits begin. Two states
 each, so that all of them together make a chain of eight."""
+NEAR = 0.5
+"""Share of what layers gained that a regime in two must gain as well, for so many regimes to be
+fitted from the start too: that finds a peak a little higher, not one twice as high."""
 ROUGH = 0.5
 """Gain in log-likelihood at which a fit that is only compared stops."""
 MOST_REGIMES, MOST_CORRELATIONS = 5, 3
@@ -101,7 +104,9 @@ def choose(
     while more and bare.design.sizes[0] < MOST_REGIMES:
         # layers and correlations imitate a regime that is not there yet
         count = bare.design.sizes[0] + 1
-        made = min(search.divided(bare), search.plain(count), key=lambda one: one.bic)
+        made = search.divided(bare)
+        if bare.bic - made.bic > NEAR * (bare.bic - best.bic):
+            made = min(made, search.plain(count), key=lambda one: one.bic)
         if made.bic >= best.bic:
             more = best is not bare
             break

@@ -52,10 +52,8 @@ class Trial:
 def with_jumps(returns: Array, found: Fit, tell: Tell, *, enough: float, threads: int = 1) -> Fit:
     """The fit with the jumps that BIC approves of, or as it was."""
     best, refused, failures = found, set[Jump](), 0
-    while failures < FAILURES:
-        trials = [one for one in tried(returns, best, threads) if one.jump not in refused]
-        if not trials:
-            break
+    trials = tried(returns, best, threads)
+    while trials and failures < FAILURES:
         price = [len(one.values) * math.log(best.bars) / 2.0 for one in trials]
         promise = [one.rise - cost for one, cost in zip(trials, price, strict=True)]
         k = int(np.argmax(promise))
@@ -66,8 +64,9 @@ def with_jumps(returns: Array, found: Fit, tell: Tell, *, enough: float, threads
         tell(f"{words(trials[k].jump)}: BIC {made.bic:,.0f}")
         if made.bic < best.bic:
             best = made
+            trials = [one for one in tried(returns, best, threads) if one.jump not in refused]
         else:
-            refused.add(trials[k].jump)
+            refused.add(trials.pop(k).jump)
             failures += 1
     return simpler(returns, best, tell, enough=enough, threads=threads)
 
