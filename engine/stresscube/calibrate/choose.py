@@ -78,9 +78,24 @@ class _Search:
             best = made if made.bic < best.bic else best
         return best
 
-    def jumping(self, best: Fit) -> Fit:
-        """With the jumps that BIC likes."""
-        return with_jumps(self.returns, best, self.tell, enough=ROUGH, threads=self.threads)
+    def jumping(self, best: Fit, rival: Fit | None = None) -> Fit:
+        """With the jumps that BIC likes; fewer or none where they do not beat the rival."""
+        least = 0.0 if rival is None else max(0.0, best.bic - rival.bic)
+        return with_jumps(
+            self.returns, best, self.tell, enough=ROUGH, threads=self.threads, least=least
+        )
+
+    def enriched(self, bare: Fit, jumping: Fit | None = None) -> Fit:
+        """With the layers and the jumps that BIC likes, first those of which it likes more.
+
+        jumping: with jumps alone. Each imitates the other, so that what comes first takes all.
+        """
+        layered = self.layered(bare)
+        jumping = jumping or self.jumping(bare, layered)
+        if layered.bic <= jumping.bic:
+            return self.jumping(layered)
+        both = self.layered(jumping)
+        return both if both is jumping else self.jumping(both)
 
     def divided(self, best: Fit) -> Fit:
         """With one more regime, whether BIC likes it or not."""
@@ -99,7 +114,7 @@ def choose(
     search = _Search(returns, hours, tell, threads, legs)
     counts = (1, 2) if regimes is None else (regimes,)
     bare = min((search.plain(count) for count in counts), key=lambda one: one.bic)
-    best = search.jumping(search.layered(bare))
+    best = search.enriched(bare)
     more = regimes is None
     while more and bare.design.sizes[0] < MOST_REGIMES:
         # layers and correlations imitate a regime that is not there yet
@@ -107,10 +122,11 @@ def choose(
         made = search.divided(bare)
         if bare.bic - made.bic > NEAR * (bare.bic - best.bic):
             made = min(made, search.plain(count), key=lambda one: one.bic)
-        if made.bic >= best.bic:
+        jumping = search.jumping(made, best)
+        if jumping.bic >= best.bic:
             more = best is not bare
             break
-        bare, best = made, search.jumping(search.layered(made))
+        bare, best = made, search.enriched(made, jumping)
     before = best
     while more and best.design.sizes[0] < MOST_REGIMES:
         made = search.divided(best)
