@@ -11,7 +11,7 @@ from scipy.stats import chi2, multivariate_normal
 
 from stresscube.calibrate.densities import Densities, Jump, Returns
 from stresscube.calibrate.design import Design, Layer
-from stresscube.calibrate.fit import fit, start
+from stresscube.calibrate.fit import Fit, dropped, fit, start
 from stresscube.calibrate.jumping import with_jumps
 from stresscube.calibrate.likelihood import Likelihood
 from stresscube_kernels import recursions
@@ -142,3 +142,23 @@ def test_leg_a_alone_has_the_likelihood_of_one_leg() -> None:
     other = np.column_stack([series[:, 0], series[::-1, 1]])
     assert "0.b0" not in design.names
     assert Likelihood(series, design).value(at) == Likelihood(other, design).value(at)
+
+
+@pytest.mark.parametrize(("chain", "state", "kept"), [(0, 0, [2, 3]), (1, 1, [0, 2])])
+def test_a_state_less_leaves_the_others_as_they_were(
+    chain: int, state: int, kept: list[int]
+) -> None:
+    """Joint states 0 to 3: two regimes, of two correlations each."""
+    series = returns(200, 3)
+    before = Fit(DESIGN, theta(series), 0.0, len(series))
+    design, left = dropped(before, chain, state)
+    np.testing.assert_array_equal(
+        design.states(left), DESIGN.states(before.theta)[:, kept], strict=True
+    )
+    jumps = {jump: before.theta[place] for jump, place in DESIGN.jumping.items()}
+    found = {jump: left[place] for jump, place in design.jumping.items()}
+    if chain == 0:  # regime 1 is regime 0 now
+        jumps = {replace(jump, regime=0): row for jump, row in jumps.items() if jump.regime == 1}
+    assert found.keys() == jumps.keys()
+    for jump, row in jumps.items():
+        np.testing.assert_array_equal(found[jump], row)

@@ -224,6 +224,9 @@ class Workspace:
             return [work(part) for part in self._parts]
         size = -(-len(self._parts) // self._threads)
         rows = [self._parts[k : k + size] for k in range(0, len(self._parts), size)]
+
+        def several(row: list[slice]) -> list[Any]:
+            return [work(part) for part in row]
+
         with ThreadPoolExecutor(self._threads) as pool:
-            found = pool.map(lambda row: [work(part) for part in row], rows)
-            return [one for row in found for one in row]
+            return [one for row in pool.map(several, rows) for one in row]

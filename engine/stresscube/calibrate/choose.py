@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.calibrate.design import Design, Layer
-from stresscube.calibrate.fit import Fit, divided, extended, fit
+from stresscube.calibrate.design import Design, Layer, over_a_bar, stationary
+from stresscube.calibrate.fit import Fit, divided, dropped, extended, fit
 from stresscube.calibrate.jumping import with_jumps
 from stresscube.text import plural
 
@@ -102,6 +102,26 @@ class _Search:
         design, theta = divided(best)
         return self.tried(design, f"{design.sizes[0]} regimes", theta)
 
+    def leaner(self, best: Fit) -> Fit:
+        """With a correlation less, or with jumps in place of the rarest regime, if BIC likes it.
+
+        Those were there first; where there are jumps, they may have done the jumps' work.
+        """
+        while best.design.jumps and best.design.sizes[1] > 1:
+            states = range(best.design.sizes[1])
+            begun = [dropped(best, 1, k) for k in states]
+            fewer = [self.tried(design, "a correlation less", theta) for design, theta in begun]
+            made = min(fewer, key=lambda one: one.bic)
+            if made.bic >= best.bic:
+                break
+            best = made
+        if best.design.jumps and best.design.sizes[0] > 1:
+            law = stationary(over_a_bar(best.design.generator(best.theta, 0)))
+            design, theta = dropped(best, 0, int(np.argmin(law)))
+            made = self.jumping(self.tried(design, "a regime less", theta), best)
+            best = made if made.bic < best.bic else best
+        return best
+
 
 def choose(
     returns: Array, hours: float, regimes: int | None, tell: Tell, threads: int = 1, legs: int = 2
@@ -135,5 +155,7 @@ def choose(
         best = made
     if best is not before:
         best = search.jumping(best)
+    if regimes is None:
+        best = search.leaner(best)
     tell("the last digits")
     return fit(returns, best.design, best.theta, threads=threads)
