@@ -8,7 +8,8 @@ choice of the design by BIC and its test of cointegration included, reads them; 
 intervals do or do not hold the truth. Positive numbers have intervals of their logarithms (degrees
 of freedom of log(nu - 2)), correlations of their atanh, each 1.96 standard errors to both sides.
 Where BIC took another design, the line says so, and the intervals are those of the design that made
-the data. Lines go to results/round_trip.jsonl, in place of those of the same designs; --show makes a table.
+the data. Lines go to results/round_trip.jsonl in place of those of the same designs; --show makes a
+table of them.
 """
 
 from __future__ import annotations
