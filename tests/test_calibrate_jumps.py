@@ -162,3 +162,14 @@ def test_a_state_less_leaves_the_others_as_they_were(
     assert found.keys() == jumps.keys()
     for jump, row in jumps.items():
         np.testing.assert_array_equal(found[jump], row)
+
+
+@pytest.mark.parametrize("log_spare", [0.0, np.log(1e4), np.log(1e6)])
+def test_a_jump_has_a_density_whatever_the_tail(log_spare: float) -> None:
+    """Gaussian nearly, too: the shares of the normals are those of the jumps in a bar."""
+    maker, alone = Returns(1, ((0, 1),)), Jump(0, "a")
+    numbers = np.array([[0.0], [0.0], [0.0], [log_spare]])
+    made = maker.of(numbers, {alone: np.array([np.log(0.02), 0.0, np.log(4.0)])})
+    rows = np.stack([normal.rows[:, 0] for normal in made.normals])
+    masses = np.exp(rows[:, 0]) * np.sqrt(np.pi / -rows[:, 3])
+    assert masses.sum() == pytest.approx(-np.expm1(-0.02), rel=1e-12)
