@@ -8,7 +8,8 @@ choice of the design by BIC and its test of cointegration included, reads them; 
 intervals do or do not hold the truth. Positive numbers have intervals of their logarithms (degrees
 of freedom of log(nu - 2)), correlations of their atanh, each 1.96 standard errors to both sides.
 Where BIC took another design, the line says so, and the intervals are those of the design that made
-the data. Lines go to results/round_trip.jsonl, of which --show makes a table.
+the data. Lines go to results/round_trip.jsonl in place of those of the same designs; --show makes a
+table of them.
 """
 
 from __future__ import annotations
@@ -206,6 +207,14 @@ def pooled(lines: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def together(lines: list[dict[str, Any]], results: Path) -> list[dict[str, Any]]:
+    """A line of every design, those before where there is none now, and all of them pooled."""
+    before = results.read_text().splitlines() if results.exists() else []
+    every = {one["design"]: one for one in [*map(json.loads, before), *lines]}
+    ordered = [every[name] for name in DESIGNS if name in every]
+    return [*ordered, pooled(ordered)]
+
+
 def table(results: Path) -> str:
     """The lines as Markdown."""
     rows = ["| market | seeds | design found by BIC | 95% intervals | hold the truth |"]
@@ -237,7 +246,7 @@ def main() -> None:
     for name in asked.designs or DESIGNS:
         lines.append(measure(name, asked.bars, asked.seeds, asked.workers))
         print(json.dumps(lines[-1]), flush=True)
-    lines.append(pooled(lines))
+    lines = together(lines, asked.output)
     print(json.dumps(lines[-1]))
     asked.output.write_text("".join(json.dumps(record.provenance() | one) + "\n" for one in lines))
     if not lines[-1]["passes"]:

@@ -11,7 +11,7 @@ from scipy.stats import chi2, multivariate_normal
 
 from stresscube.calibrate.densities import Densities, Jump, Returns
 from stresscube.calibrate.design import Design, Layer
-from stresscube.calibrate.fit import fit, start
+from stresscube.calibrate.fit import Fit, dropped, fit, start
 from stresscube.calibrate.jumping import with_jumps
 from stresscube.calibrate.likelihood import Likelihood
 from stresscube_kernels import recursions
@@ -142,3 +142,34 @@ def test_leg_a_alone_has_the_likelihood_of_one_leg() -> None:
     other = np.column_stack([series[:, 0], series[::-1, 1]])
     assert "0.b0" not in design.names
     assert Likelihood(series, design).value(at) == Likelihood(other, design).value(at)
+
+
+@pytest.mark.parametrize(("chain", "state", "kept"), [(0, 0, [2, 3]), (1, 1, [0, 2])])
+def test_a_state_less_leaves_the_others_as_they_were(
+    chain: int, state: int, kept: list[int]
+) -> None:
+    """Joint states 0 to 3: two regimes, of two correlations each."""
+    series = returns(200, 3)
+    before = Fit(DESIGN, theta(series), 0.0, len(series))
+    design, left = dropped(before, chain, state)
+    np.testing.assert_array_equal(
+        design.states(left), DESIGN.states(before.theta)[:, kept], strict=True
+    )
+    jumps = {jump: before.theta[place] for jump, place in DESIGN.jumping.items()}
+    found = {jump: left[place] for jump, place in design.jumping.items()}
+    if chain == 0:  # regime 1 is regime 0 now
+        jumps = {replace(jump, regime=0): row for jump, row in jumps.items() if jump.regime == 1}
+    assert found.keys() == jumps.keys()
+    for jump, row in jumps.items():
+        np.testing.assert_array_equal(found[jump], row)
+
+
+@pytest.mark.parametrize("log_spare", [0.0, np.log(1e4), np.log(1e6)])
+def test_a_jump_has_a_density_whatever_the_tail(log_spare: float) -> None:
+    """Gaussian nearly, too: the shares of the normals are those of the jumps in a bar."""
+    maker, alone = Returns(1, ((0, 1),)), Jump(0, "a")
+    numbers = np.array([[0.0], [0.0], [0.0], [log_spare]])
+    made = maker.of(numbers, {alone: np.array([np.log(0.02), 0.0, np.log(4.0)])})
+    rows = np.stack([normal.rows[:, 0] for normal in made.normals])
+    masses = np.exp(rows[:, 0]) * np.sqrt(np.pi / -rows[:, 3])
+    assert masses.sum() == pytest.approx(-np.expm1(-0.02), rel=1e-12)

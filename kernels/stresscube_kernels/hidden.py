@@ -163,6 +163,14 @@ class Workspace:
         by_normal = [np.sum([one[1][k] for one in found], axis=0) for k in range(len(normals))]
         return by_student, by_normal
 
+    def held(
+        self, returns: Array, student: Array, normals: Sequence[Normals]
+    ) -> tuple[float, tuple[Array, list[Array]]]:
+        """What `student`, `expected` and `sums` say together, in one go; of some normals."""
+        self._greatest[:] = 0.0
+        sums = self.sums(returns, student, normals)
+        return self.expected(), sums
+
     def expected(self) -> float:
         """The log of the densities, averaged over the law as it is."""
         logs = np.log(np.maximum(self.emission, 1e-300)) + self._greatest[:, None]
@@ -172,13 +180,17 @@ class Workspace:
         self, part: slice, logs: Array, student: Array, bars: Array, normals: Sequence[Normals],
         sums: list[Array],
     ) -> Array:  # fmt: skip
-        """The law's share of the Student-t; those of the normals go into sums."""
+        """The law's share of the Student-t; those of the normals go into sums.
+
+        `emission` is what it was, or is filled where it was not.
+        """
         greatest, law = self._greatest[part], self.law[part]
         own = logs.copy()
         self._functions.lower(student, greatest, own)
         np.exp(own, out=own)
         parts = [self._normal(bars, normal, greatest) for normal in normals]
-        total = own.copy()
+        total = self.emission[part]
+        np.copyto(total, own)
         for normal, one in zip(normals, parts, strict=True):
             normal.of(total)[:] += one
         ratio = law / total
@@ -207,8 +219,14 @@ class Workspace:
             return [one.result() for one in [pool.submit(work) for work in works]]
 
     def _each(self, work: Callable[[slice], Any]) -> list[Any]:
-        """The work on every chunk of the bars, in their order."""
+        """The work on every chunk of the bars, in their order; a row of chunks for each thread."""
         if self._threads == 1:
             return [work(part) for part in self._parts]
+        size = -(-len(self._parts) // self._threads)
+        rows = [self._parts[k : k + size] for k in range(0, len(self._parts), size)]
+
+        def several(row: list[slice]) -> list[Any]:
+            return [work(part) for part in row]
+
         with ThreadPoolExecutor(self._threads) as pool:
-            return list(pool.map(work, self._parts))
+            return [one for row in pool.map(several, rows) for one in row]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.calibrate.design import Design, Layer
-from stresscube.calibrate.fit import Fit, divided, extended, fit
+from stresscube.calibrate.design import Design, Layer, over_a_bar, stationary
+from stresscube.calibrate.fit import Fit, divided, dropped, extended, fit
 from stresscube.calibrate.jumping import with_jumps
 from stresscube.text import plural
 
@@ -20,6 +20,9 @@ REGIME, COUPLING = 5.0, 300.0
 SLOW = (("volatilities", 200.0), ("volatility", 3000.0), ("volatility", 30.0))
 """Layers of volatility to try, and hours that their states last where fits begin. Two states
 each, so that all of them together make a chain of eight."""
+NEAR = 0.5
+"""Share of what layers gained that a regime in two must gain as well, for so many regimes to be
+fitted from the start too: that finds a peak a little higher, not one twice as high."""
 ROUGH = 0.5
 """Gain in log-likelihood at which a fit that is only compared stops."""
 MOST_REGIMES, MOST_CORRELATIONS = 5, 3
@@ -75,14 +78,49 @@ class _Search:
             best = made if made.bic < best.bic else best
         return best
 
-    def jumping(self, best: Fit) -> Fit:
-        """With the jumps that BIC likes."""
-        return with_jumps(self.returns, best, self.tell, enough=ROUGH, threads=self.threads)
+    def jumping(self, best: Fit, rival: Fit | None = None) -> Fit:
+        """With the jumps that BIC likes; fewer or none where they do not beat the rival."""
+        least = 0.0 if rival is None else max(0.0, best.bic - rival.bic)
+        return with_jumps(
+            self.returns, best, self.tell, enough=ROUGH, threads=self.threads, least=least
+        )
+
+    def enriched(self, bare: Fit, jumping: Fit | None = None) -> Fit:
+        """With the layers and the jumps that BIC likes, first those of which it likes more.
+
+        jumping: with jumps alone. Each imitates the other, so that what comes first takes all.
+        """
+        layered = self.layered(bare)
+        jumping = jumping or self.jumping(bare, layered)
+        if layered.bic <= jumping.bic:
+            return self.jumping(layered)
+        both = self.layered(jumping)
+        return both if both is jumping else self.jumping(both)
 
     def divided(self, best: Fit) -> Fit:
         """With one more regime, whether BIC likes it or not."""
         design, theta = divided(best)
         return self.tried(design, f"{design.sizes[0]} regimes", theta)
+
+    def leaner(self, best: Fit) -> Fit:
+        """With a correlation less, or with jumps in place of the rarest regime, if BIC likes it.
+
+        Those were there first; where there are jumps, they may have done the jumps' work.
+        """
+        while best.design.jumps and best.design.sizes[1] > 1:
+            states = range(best.design.sizes[1])
+            begun = [dropped(best, 1, k) for k in states]
+            fewer = [self.tried(design, "a correlation less", theta) for design, theta in begun]
+            made = min(fewer, key=lambda one: one.bic)
+            if made.bic >= best.bic:
+                break
+            best = made
+        if best.design.jumps and best.design.sizes[0] > 1:
+            law = stationary(over_a_bar(best.design.generator(best.theta, 0)))
+            design, theta = dropped(best, 0, int(np.argmin(law)))
+            made = self.jumping(self.tried(design, "a regime less", theta), best)
+            best = made if made.bic < best.bic else best
+        return best
 
 
 def choose(
@@ -96,16 +134,19 @@ def choose(
     search = _Search(returns, hours, tell, threads, legs)
     counts = (1, 2) if regimes is None else (regimes,)
     bare = min((search.plain(count) for count in counts), key=lambda one: one.bic)
-    best = search.jumping(search.layered(bare))
+    best = search.enriched(bare)
     more = regimes is None
     while more and bare.design.sizes[0] < MOST_REGIMES:
         # layers and correlations imitate a regime that is not there yet
         count = bare.design.sizes[0] + 1
-        made = min(search.divided(bare), search.plain(count), key=lambda one: one.bic)
-        if made.bic >= best.bic:
+        made = search.divided(bare)
+        if bare.bic - made.bic > NEAR * (bare.bic - best.bic):
+            made = min(made, search.plain(count), key=lambda one: one.bic)
+        jumping = search.jumping(made, best)
+        if jumping.bic >= best.bic:
             more = best is not bare
             break
-        bare, best = made, search.jumping(search.layered(made))
+        bare, best = made, search.enriched(made, jumping)
     before = best
     while more and best.design.sizes[0] < MOST_REGIMES:
         made = search.divided(best)
@@ -114,5 +155,7 @@ def choose(
         best = made
     if best is not before:
         best = search.jumping(best)
+    if regimes is None:
+        best = search.leaner(best)
     tell("the last digits")
     return fit(returns, best.design, best.theta, threads=threads)

@@ -148,3 +148,24 @@ def divided(before: Fit) -> tuple[Design, Array]:
         values[f"0.q{i}{n}"] = math.log(0.02) if i != wildest else math.log(0.1)
         values[f"0.q{n}{i}"] = math.log(0.02) if i != wildest else math.log(0.3)
     return design, np.array([values[name] for name in design.names])
+
+
+def dropped(before: Fit, chain: int, state: int) -> tuple[Design, Array]:
+    """A design with a regime and its jumps, or a correlation, less, and where to begin."""
+    kept = [i for i in range(before.design.sizes[chain]) if i != state]
+    layers = list(before.design.layers)
+    layers[chain] = replace(layers[chain], states=len(kept))
+    jumps = before.design.jumps
+    if chain == 0:
+        staying = (jump for jump in jumps if jump.regime != state)
+        jumps = tuple(replace(jump, regime=kept.index(jump.regime)) for jump in staying)
+    design = replace(before.design, layers=tuple(layers), jumps=jumps)
+    values = dict(zip(before.design.names, before.theta, strict=True))
+
+    def known(name: str) -> str:
+        first, rest = name.split(".", 1)
+        if int(first) != chain:
+            return name
+        return f"{first}." + "".join(str(kept[int(c)]) if c.isdigit() else c for c in rest)
+
+    return design, np.array([values[known(name)] for name in design.names])

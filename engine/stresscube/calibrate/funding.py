@@ -7,7 +7,7 @@ and how their noise correlates. The gradient is Fisher's, as that of the prices 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +17,22 @@ from scipy.optimize import minimize
 from stresscube.calibrate.design import generator, over_a_bar, stationary
 from stresscube.calibrate.errors import inverted, of
 from stresscube.calibrate.likelihood import rate_slopes
-from stresscube.calibrate.premiums import UNIT, Prints
+from stresscube.calibrate.premiums import UNIT, Leg, Prints
 from stresscube_kernels.hidden import Workspace
 
 Array = NDArray[np.float64]
 MOST = 4
 ONE = np.ones((1, 1))
-STEP = 1e-4
+STEP = 1e-6
+"""Of a difference to one side: it moves what is likeliest by half of this."""
+SHARE = 0.01
+"""Of a difference of gradients, in standard errors of a parameter whose states were seen."""
 ENOUGH = 0.3
 """Gain in log-likelihood below which an iteration is the last."""
 EACH = 6
 """Parameters of a state: means, log deviations of both legs, logit of what is kept, atanh rho."""
+MOVED = ((0,), (1,), (0,), (1,), (0, 1), ())
+"""The legs that each of them moves: atanh rho only says how they go together."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,9 @@ class _Clamped:
         self._goes_on()
         n, cells = self._states, EACH * self._states
         matrix = over_a_bar(generator(theta[cells:], n))
-        value = self._forward(theta, matrix)
+        legs = self._legs(theta)
+        own = self._densities(theta, legs)
+        value = self._forward(own, matrix)
         moves = self._work.smooth(ONE, matrix)[1]
         law = self._work.law
         gradient = np.zeros_like(theta)
@@ -120,8 +127,8 @@ class _Clamped:
         for row in range(EACH):
             step = np.zeros_like(theta)
             step[row * n : (row + 1) * n] = STEP
-            rise = self._densities(theta + step) - self._densities(theta - step)
-            gradient[row * n : (row + 1) * n] = (law * rise).sum(axis=0) / (2 * STEP)
+            rise = self._densities(theta + step, self._legs(theta + step, MOVED[row], legs)) - own
+            gradient[row * n : (row + 1) * n] = (law * rise).sum(axis=0) / STEP
         gradient[cells:] = rate_slopes(theta[cells:], n, moves, law[0])
         return value, gradient
 
@@ -148,12 +155,22 @@ class _Clamped:
             errors.reshape(n, -1)[order],
         )  # fmt: skip
 
-    def _forward(self, theta: Array, matrix: Array) -> float:
-        self._work.densities(self._densities(theta))
+    def _forward(self, logs: Array, matrix: Array) -> float:
+        self._work.densities(logs)
         return self._work.likelihood(ONE, matrix, stationary(matrix))
 
-    def _densities(self, theta: Array) -> Array:
-        return self._prints.log_density(*self._split(theta))
+    def _legs(
+        self, theta: Array, moved: Sequence[int] = (0, 1), known: Sequence[Leg] = ()
+    ) -> list[Leg]:
+        """What both legs say, of those that have not moved what is known."""
+        mean, std, kept, _ = self._split(theta)
+        return [
+            self._prints.ahead(leg, mean[:, leg], std[:, leg], kept) if leg in moved else known[leg]
+            for leg in (0, 1)
+        ]
+
+    def _densities(self, theta: Array, legs: Sequence[Leg]) -> Array:
+        return self._prints.log_density(legs, self._split(theta)[3])
 
     def _split(self, theta: Array) -> tuple[Array, Array, Array, Array]:
         """Means, deviations [n, 2], what is kept from print to print [n], and correlation [n]."""
@@ -164,7 +181,7 @@ class _Clamped:
         """About the parameters' standard errors, were the states seen."""
         n = self._states
         matrix = over_a_bar(generator(theta[EACH * n :], n))
-        self._forward(theta, matrix)
+        self._forward(self._densities(theta, self._legs(theta)), matrix)
         moves = self._work.smooth(ONE, matrix)[1]
         seen = self._work.law.sum(axis=0) + 2.0
         std = self._split(theta)[1].T.ravel()
@@ -175,9 +192,8 @@ class _Clamped:
         return np.concatenate(cells)
 
     def _covariance(self, theta: Array) -> Array:
-        rows = [
-            (self.slope(theta + step)[1] - self.slope(theta - step)[1]) / 2e-3
-            for step in 1e-3 * np.eye(len(theta))
-        ]
+        steps = SHARE * self._units(theta)
+        here = self.slope(theta)[1]
+        rows = [(self.slope(theta + step)[1] - here) / step.sum() for step in np.diag(steps)]
         information = -np.array(rows)
         return inverted((information + information.T) / 2.0, 1e-6 * len(self._prints))

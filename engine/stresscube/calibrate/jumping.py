@@ -37,6 +37,8 @@ FEWEST = 100
 SHARE, WIDTH = 0.005, 4.0
 """Jumps a bar and deviations of the regime, where a trial begins."""
 FAILURES = 2
+HOPE = 2.0
+"""Falls of BIC that fits make of one that trials promise, at most."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,19 @@ class Trial:
     shifts: Array
 
 
-def with_jumps(returns: Array, found: Fit, tell: Tell, *, enough: float, threads: int = 1) -> Fit:
-    """The fit with the jumps that BIC approves of, or as it was."""
+def with_jumps(
+    returns: Array, found: Fit, tell: Tell, *, enough: float, threads: int = 1, least: float = 0.0
+) -> Fit:
+    """The fit with the jumps that BIC approves of, or as it was.
+
+    least: a fall of BIC without which they are of no use. Where trials promise far less, none is
+    fitted; where fits end on less, nothing is made simpler.
+    """
     best, refused, failures = found, set[Jump](), 0
-    while failures < FAILURES:
-        trials = [one for one in tried(returns, best, threads) if one.jump not in refused]
-        if not trials:
-            break
+    trials = tried(returns, best, threads)
+    if HOPE * promised(trials, found.bars) < least:
+        return found
+    while trials and failures < FAILURES:
         price = [len(one.values) * math.log(best.bars) / 2.0 for one in trials]
         promise = [one.rise - cost for one, cost in zip(trials, price, strict=True)]
         k = int(np.argmax(promise))
@@ -66,10 +74,22 @@ def with_jumps(returns: Array, found: Fit, tell: Tell, *, enough: float, threads
         tell(f"{words(trials[k].jump)}: BIC {made.bic:,.0f}")
         if made.bic < best.bic:
             best = made
+            trials = [one for one in tried(returns, best, threads) if one.jump not in refused]
         else:
-            refused.add(trials[k].jump)
+            refused.add(trials.pop(k).jump)
             failures += 1
+    if best.bic > found.bic - least:
+        return best
     return simpler(returns, best, tell, enough=enough, threads=threads)
+
+
+def promised(trials: list[Trial], bars: int) -> float:
+    """Fall of BIC by the best kind of every regime, as far as trials know."""
+    best: dict[int, float] = {}
+    for one in trials:
+        fall = 2.0 * one.rise - len(one.values) * math.log(bars)
+        best[one.jump.regime] = max(best.get(one.jump.regime, 0.0), fall)
+    return sum(best.values())
 
 
 def simpler(returns: Array, best: Fit, tell: Tell, *, enough: float, threads: int) -> Fit:
@@ -197,8 +217,7 @@ class _Held:
         moved, rows, n = self._numbers.copy(), list(SHIFTED), len(SHIFTED)
         moved[rows] += at[:n, None]
         jumps = {**self._known, self._new: at[n:]}
-        value = self._value(moved, jumps)
         made = self._maker.of(moved, jumps)
-        sums = self._work.sums(self._bars, made.student, made.normals)
+        value, sums = self._work.held(self._bars, made.student, made.normals)
         by_number, by_jump = self._maker.slopes(moved, jumps, sums)
         return value, np.concatenate([by_number[rows].sum(axis=1), by_jump[self._new]])

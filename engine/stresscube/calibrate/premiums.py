@@ -7,12 +7,14 @@ P = print - c, and at I only that P lies between I - c and I + c.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
 Array = NDArray[np.float64]
+Leg = tuple[Array, Array, Array, Array]
 UNIT = 1e-4
 """Premiums are in basis points."""
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -37,15 +39,13 @@ class Prints:
     def __len__(self) -> int:
         return len(self.at)
 
-    def log_density(self, mean: Array, std: Array, kept: Array, rho: Array) -> Array:
+    def log_density(self, legs: Sequence[Leg], rho: Array) -> Array:
         """Of every print in every state given the print before, [prints, n].
 
-        mean, std: [n, 2]. kept: share of a deviation that is left at the next print, [n]. rho:
-        correlation of the legs' noise [n].
+        legs: what `ahead` says of both. rho: correlation of their noise [n].
         """
-        legs = [self._ahead(leg, mean[:, leg], std[:, leg], kept) for leg in (0, 1)]
         rest = np.sqrt(1.0 - rho * rho)
-        found = np.empty((len(self), len(mean)))
+        found = np.empty((len(self), len(rho)))
 
         def seen(z: Array, root: Array) -> Array:
             return -0.5 * z * z - np.log(root * ROOT_TAU)
@@ -62,13 +62,12 @@ class Prints:
         found[rows] = _rectangle(low_a[rows], high_a[rows], low_b[rows], high_b[rows], rho)
         return np.maximum(found, -1e4)
 
-    def _ahead(
-        self, leg: int, mean: Array, std: Array, kept: Array
-    ) -> tuple[Array, Array, Array, Array]:
+    def ahead(self, leg: int, mean: Array, std: Array, kept: Array) -> Leg:
         """Of one leg: innovations, the mass's edges as such, and the innovations' scale.
 
-        After a print at the mass the premium before is known by its first two moments only:
-        those of a normal cut to the mass's reach.
+        mean, std: [n]. kept: share of a deviation that is left at the next print, [n].
+        After a print at the mass the premium before is known by its first two moments only: those
+        of a normal cut to the mass's reach.
         """
         at, premium = self.at[:, leg][:, None], self.premium[:, leg][:, None]
         low, high = (self.low - mean) / std, (self.high - mean) / std
