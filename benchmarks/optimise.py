@@ -47,7 +47,8 @@ CONFIDENT = 0.95
 class Case:
     """A scenario and the box that is looked through; the markets are those of its sweep, or one.
 
-    round_paths: of each exact round, the power of two that a tenth of the grid has room for.
+    round_paths: of each exact round, the power of two with which four of them fit into a tenth of
+    the grid.
     """
 
     file: str
@@ -62,23 +63,23 @@ CASES = {
     "quickstart": Case(
         "quickstart.toml",
         ("leverage=5:50", "hedge_ratio=0.5:1.1", "rebalance_threshold=0.004:0.1"),
-        1024,
+        512,
         swept_markets=True,
     ),
     "btc_eth_hourly": Case(
         "btc_eth_hourly.toml",
         ("leverage=2:20", "hedge_ratio=0.8:1.2", "rebalance_threshold=0.004:0.1"),
-        2048,
+        1024,
     ),
     "flash_crash": Case(
         "flash_crash.toml",
         ("leverage=2:30", "hedge_ratio=0.8:1.3", "rebalance_threshold=0.008:0.2"),
-        4096,
+        2048,
     ),
     "cross_exchange": Case(
         "cross_exchange.toml",
         ("leverage=2:40", "entry_z=1:8", "exit_z=-0.5:0.5"),
-        4096,
+        2048,
     ),
 }
 

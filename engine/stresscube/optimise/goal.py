@@ -15,6 +15,7 @@ from stresscube.decide.question import Question
 from stresscube.errors import StresscubeError
 from stresscube.gradients.measures import NAMES, measure
 from stresscube.metrics.context import LEVELS
+from stresscube.metrics.paired import paired_error
 from stresscube.metrics.registry import METRICS
 from stresscube.policies import (
     at_market,
@@ -27,6 +28,8 @@ from stresscube.policies import (
 from stresscube.text import listing
 
 Array = NDArray[np.float64]
+SURE = 2.0
+"""Paired errors by which one policy must be better than another to be surely better."""
 BOTH = tuple(name for name in NAMES if name in {metric.name for metric in METRICS})
 """Metrics that have a derivative and that cubes hold."""
 
@@ -98,6 +101,16 @@ class Judged:
                 sign = 1.0 if question.larger else -1.0
                 return int(np.argmax(np.where(pool, sign * self.goal, -np.inf)))
         return int(np.argmin(np.where(known, self.beyond, np.inf)))
+
+    def surely(self, row: int, other: int, question: Question) -> bool:
+        """Whether a policy is better than another: by its standing, or the goal's paired error."""
+        order = ("none", "estimated", "shown")
+        mine, its = (order.index(self.standing(it, question)) for it in (row, other))
+        if mine != its or self.batches is None:
+            return mine > its
+        gained = self.goal[row] - self.goal[other]
+        error = paired_error(self.batches[row], self.batches[other])
+        return bool((gained if question.larger else -gained) > SURE * error)
 
     def standing(self, row: int, question: Question) -> str:
         """Whether a policy is "shown" by itself to keep the constraints, "estimated" or "none"."""

@@ -28,8 +28,10 @@ from stresscube_kernels import jax_here
 Array = NDArray[np.float64]
 Tell = Callable[[str, float], None]
 """Told what is being done, and which share of it is done."""
-ROUNDS = (0.1, 0.04)
+REACHES = (0.1, 0.04)
 """How far neighbours stand in the rounds, as shares of the box."""
+AT_A_REACH = 2
+"""Most rounds at a reach: one more follows where the policy surely moved."""
 CONFIRMED = 0.05
 """How far the neighbours of the confirming run stand."""
 MOST = 4
@@ -140,16 +142,12 @@ def optimise(
     walked = _walk(ready, question, labels, box, effort, seeds["searching"], tell)
     came = box.policies(walked.places)
     heats, policy = _heats(exact, box, came, effort.exact, seeds["heats"], tell)
+    policy, evaluations = _rounds(exact, box, policy, effort.exact, seeds["rounds"], tell)
     spent = {
         "searching": walked.evaluations * simulation.steps * search.cost(len(box.ranges)),
         "heats": exact.work(len(heats.policies), effort.exact),
-        "rounds": 0,
+        "rounds": exact.work(evaluations, effort.exact),
     }
-    for k, reach in enumerate(ROUNDS):
-        tell("neighbours", k / len(ROUNDS))
-        looked = exact.grid(around(box, policy, reach), effort.exact, seeds["rounds"] + k)
-        policy = looked.policies[looked.best(question)]
-        spent["rounds"] += exact.work(len(looked.policies), effort.exact)
     tell("confirming", 0.0)
     paths = int(scenario.simulation.paths)
     confirmed = exact.grid(
@@ -265,3 +263,25 @@ def _heats(
         parts.append(exact.grid(axes, paths, seed))
     heats = joined(parts)
     return heats, dict(heats.policies[heats.best(exact.question)])
+
+
+def _rounds(
+    exact: Exact, box: Box, policy: dict[str, float], paths: int, seed: int, tell: Tell
+) -> tuple[dict[str, float], int]:
+    """The policy after rounds of neighbours, and how many were run; each round on new paths.
+
+    A pattern search (Hooke and Jeeves 1961): as long as a round surely moves the policy, the next
+    one looks as far as it did; then the neighbours come nearer.
+    """
+    evaluations, most = 0, len(REACHES) * AT_A_REACH
+    for k, reach in enumerate(REACHES):
+        for again in range(AT_A_REACH):
+            number = AT_A_REACH * k + again
+            tell("neighbours", number / most)
+            looked = exact.grid(around(box, policy, reach), paths, seed + number)
+            evaluations += len(looked.policies)
+            middle, best = looked.policies.index(policy), looked.best(exact.question)
+            policy = looked.policies[best]
+            if not looked.surely(best, middle, exact.question):
+                break
+    return policy, evaluations
