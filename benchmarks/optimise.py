@@ -47,7 +47,7 @@ CONFIDENT = 0.95
 class Case:
     """A scenario and the box that is looked through; the markets are those of its sweep, or one.
 
-    round_paths: of each exact round, the power of two with which four of them fit into a tenth of
+    round_paths: of each exact round, the power of two with which five of them fit into a tenth of
     the grid.
     """
 

@@ -60,10 +60,10 @@ def walked(hill: Hill, start: Mapping[str, float]) -> tuple[dict[str, float], in
 
 
 def test_rounds_go_on_while_they_move_the_policy() -> None:
-    """From .5 to .66 and .41: two steps of .1 up and one down, and then steps of .04."""
-    hill = Hill({"hedge_ratio": 0.66, "rebalance_threshold": 0.41})
-    policy, evaluations = walked(hill, {"hedge_ratio": 0.5, "rebalance_threshold": 0.5})
-    assert policy == pytest.approx({"hedge_ratio": 0.66, "rebalance_threshold": 0.40})
+    """From .3 to .68 and .5 to .41: three steps of .1, then two of .04, and one that stays."""
+    hill = Hill({"hedge_ratio": 0.68, "rebalance_threshold": 0.41})
+    policy, evaluations = walked(hill, {"hedge_ratio": 0.3, "rebalance_threshold": 0.5})
+    assert policy == pytest.approx({"hedge_ratio": 0.68, "rebalance_threshold": 0.40})
     assert hill.seeds == list(range(100, 100 + AT_A_REACH * len(REACHES)))
     assert evaluations == 9 * len(hill.seeds)
 

@@ -30,7 +30,7 @@ Tell = Callable[[str, float], None]
 """Told what is being done, and which share of it is done."""
 REACHES = (0.1, 0.04)
 """How far neighbours stand in the rounds, as shares of the box."""
-AT_A_REACH = 2
+AT_A_REACH = 3
 """Most rounds at a reach: one more follows where the policy surely moved."""
 CONFIRMED = 0.05
 """How far the neighbours of the confirming run stand."""
