@@ -6,6 +6,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     speed     the last line of each backend in benchmarks/results/*.jsonl
     sass      what the compiler makes of the CUDA kernels (results/sass.jsonl, float32)
     faults    what it costs that a run cannot be lost
+    calibration  how long a calibration takes
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
     coverage  how often 95% intervals hold the truth
     thin_quantiles  the same of quantiles with few values beyond
@@ -45,6 +46,7 @@ FIGURES: dict[str, Figure] = {
     "sass": rates.sass,
     "features": rates.features,
     "faults": rates.faults,
+    "calibration": rates.calibration,
     "whole": rates.whole,
     "coverage": truth.coverage,
     "thin_quantiles": truth.thin_quantiles,

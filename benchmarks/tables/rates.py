@@ -84,6 +84,22 @@ def faults(results: Path = RESULTS) -> str:
     )
 
 
+def calibration(results: Path = RESULTS) -> str:
+    """Return in a sentence how long a calibration takes, as measured last."""
+    found = [line for line in read(results) if line["benchmark"] == "calibration"]
+    if not found:
+        return "Not measured yet: run `python -m benchmarks calibration`.\n"
+    last = found[-1]
+    cold, warm = (
+        f"{last[f'seconds{which}']:.0f} s ({last[f'processor_seconds{which}']:.0f} s of processors)"
+        for which in ("_cold", "")
+    )
+    return (
+        f"{last['bars']:,} bars, {last['threads']} threads, {last['machine']}: {cold} from an "
+        f"empty cache, {warm} with a full one.\n"
+    )
+
+
 def whole(results: Path = RESULTS) -> str:
     """Return the table of whole jobs on each backend, as measured last."""
     latest = {(line["backend"], line["policies"]): line for line in read(results)
