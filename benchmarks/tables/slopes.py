@@ -41,7 +41,7 @@ def gradients_of(found: list[dict[str, Any]]) -> str:
 
 def optimise(results: Path = RESULTS) -> str:
     """Return who won in a sentence and a table, then a table of policies and one of conditions."""
-    latest = {it["scenario"]: it for it in read(results) if "round_paths" in it}
+    latest = {it["scenario"]: it for it in read(results) if it["benchmark"] == "optimise"}
     if not latest:
         return "Not measured yet: run `python -m benchmarks.optimise`.\n"
     won = [it["winner"] for it in latest.values()]
