@@ -23,7 +23,7 @@ from stresscube.errors import StresscubeError
 from stresscube.plan import make_plan
 from stresscube.runner import run
 from stresscube.scenario import Scenario
-from stresscube.store import durable, layout, local, writer
+from stresscube.store import durable, layout, local, metadata, writer
 
 Trap = Callable[[], None]
 KILLED = -signal.SIGKILL
@@ -62,7 +62,7 @@ def server() -> ForkServerContext:
 def empty_cube() -> tuple[str, dict[str, bytes]]:
     """Return the small scenario's plan hash and its cube's metadata, which take a while to make."""
     plan = make_plan(small(), backend())
-    return plan.hash, layout.metadata(plan)
+    return plan.hash, metadata.metadata(plan)
 
 
 def start(folder: Path, *, trap: Trap | None = None, **options: Any) -> BaseProcess:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from zarr.storage import LocalStore
+from zarr.core.buffer import default_buffer_prototype
+from zarr.storage import LocalStore, MemoryStore
 
 import stresscube as sc
 from fakes import FakeBackend, scenario
@@ -22,9 +24,10 @@ from stresscube import receipts
 from stresscube.plan import make_plan
 from stresscube.receipts import Receipt
 from stresscube.seal import sealed, unsealed
-from stresscube.store.encoding import codecs, encode
+from stresscube.store.encoding import PAGE, codecs, compressed, decode, encode
 from stresscube.store.layout import PATH_OUTCOMES, ROOT, cube_bytes, groups
 from stresscube.store.local import LocalObjects
+from stresscube.store.metadata import metadata
 from stresscube.store.reader import IncompleteRun
 from stresscube.store.writer import CubeWriter
 from stresscube.where import parse_where, select
@@ -41,20 +44,54 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sc.run(scenario(2500, True), folder, backend=FakeBackend(block_policies=7))
 
 
+@pytest.mark.parametrize("deep", [5, PAGE // 16])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bool"])
-def test_an_encoded_chunk_is_what_zarr_writes(tmp_path: Path, dtype: str) -> None:
-    values = np.random.default_rng(1).integers(0, 2, (5, 4, 7)).astype(dtype)
+def test_an_encoded_chunk_is_what_zarr_writes(tmp_path: Path, dtype: str, deep: int) -> None:
+    chunk = (2, 4, deep)
+    values = np.random.default_rng(1).integers(0, 2, (5, 4, deep + 2)).astype(dtype)
     fill = True if dtype == "bool" else np.nan
     array = zarr.create_array(
         LocalStore(tmp_path),
-        shape=values.shape, chunks=(2, 4, 5), dtype=dtype, compressors=codecs(), fill_value=fill,
+        shape=values.shape, chunks=chunk, dtype=dtype, compressors=codecs(chunk, dtype),
+        fill_value=fill,
         config={"write_empty_chunks": True},
     )  # fmt: skip
     array[:] = values
     for i, k in [(0, 0), (0, 1), (2, 0), (2, 1)]:
-        part = values[2 * i : 2 * i + 2, :, 5 * k : 5 * k + 5]
+        part = values[2 * i : 2 * i + 2, :, deep * k : deep * k + deep]
         stored = (tmp_path / "c" / str(i) / "0" / str(k)).read_bytes()
-        assert encode(part, (2, 4, 5), fill) == stored
+        assert encode(part, chunk, fill) == stored
+        back = decode(stored, chunk, dtype, unpack=compressed(chunk, dtype))
+        np.testing.assert_array_equal(back[: part.shape[0], :, : part.shape[2]], part)
+
+
+def test_small_chunks_alone_are_not_compressed() -> None:
+    assert not compressed((2, 4, 64), "float64")
+    assert compressed((2, 4, 65), "float64")
+
+
+def test_the_metadata_are_what_zarr_says_of_the_same_arrays() -> None:
+    plan = make_plan(scenario(2500, True), FakeBackend(block_policies=7))
+    made = {key.removeprefix(f"{ROOT}/"): data for key, data in metadata(plan).items()}
+    before = {key: json.loads(data) for key, data in made.items() if key.endswith("zarr.json")}
+    assert list(made)[-1] == "zarr.json"
+    held = {key: default_buffer_prototype().buffer.from_bytes(it) for key, it in made.items()}
+    store = MemoryStore(store_dict=held)
+    for name, variables in groups(plan).items():
+        for it in variables:
+            zarr.create_array(
+                store, name=f"{name}/{it.name}", shape=it.shape, dtype=it.dtype,
+                chunks=it.chunks, compressors=codecs(it.chunks, it.dtype), fill_value=it.fill,
+                chunk_key_encoding={"name": "default", "separator": "."},
+                dimension_names=it.dims, attributes={"units": it.units, "long_name": it.long_name},
+                overwrite=True,
+            )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that consolidation is an extension of the format
+        zarr.consolidate_metadata(store)
+    after = {key: json.loads(it.to_bytes()) for key, it in held.items() if key in before}
+    assert after.keys() == before.keys()
+    assert [key for key in before if after[key] != before[key]] == []
 
 
 def test_a_run_reads_back_without_a_warning(finished: Path) -> None:

@@ -6,23 +6,34 @@ interface, and a block writes a hundred small chunks. A test holds the two equal
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import google_crc32c
 import numpy as np
 from numcodecs import registry
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-LEVEL = 1
+LEVEL = -1
+"""Of a block's metrics 0.8% longer than at level 1, in three quarters of the time."""
+PAGE = 4096
+"""Bytes that a file takes on the disk at least: a chunk of no more is not compressed."""
 CHECKSUM_BYTES = 4
-_zstd = cast("Any", registry.get_codec({"id": "zstd", "level": LEVEL}))
+ZSTD = "zstd"
+_zstd = cast("Any", registry.get_codec({"id": ZSTD, "level": LEVEL}))
 
 
-def codecs() -> list[Any]:
-    """Return the Zarr codecs that follow the default array-to-bytes codec."""
+def codecs(chunk: tuple[int, ...], dtype: DTypeLike) -> list[Any]:
+    """Return the Zarr codecs of an array that follow the default array-to-bytes codec."""
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
-    return [ZstdCodec(level=LEVEL), Crc32cCodec()]
+    checked = [Crc32cCodec()]
+    return [ZstdCodec(level=LEVEL), *checked] if compressed(chunk, dtype) else checked
+
+
+def compressed(chunk: tuple[int, ...], dtype: DTypeLike) -> bool:
+    """Whether chunks of an extent and type are compressed."""
+    return math.prod(chunk) * np.dtype(dtype).itemsize > PAGE
 
 
 def encode(values: NDArray[Any], chunk: tuple[int, ...], fill: Any) -> bytes:
@@ -32,7 +43,10 @@ def encode(values: NDArray[Any], chunk: tuple[int, ...], fill: Any) -> bytes:
         whole = np.full(chunk, fill, dtype=values.dtype)
         whole[tuple(slice(0, size) for size in values.shape)] = values
     little = whole.astype(whole.dtype.newbyteorder("<"), copy=False)
-    packed = bytes(_zstd.encode(np.ascontiguousarray(little)))
+    if compressed(chunk, whole.dtype):
+        packed = bytes(_zstd.encode(np.ascontiguousarray(little)))
+    else:
+        packed = little.tobytes()
     return packed + _checksum(packed)
 
 
@@ -46,8 +60,8 @@ def fault(data: bytes | None) -> str | None:
     return None if sound else "its checksum is wrong"
 
 
-def decode(data: bytes | None, chunk: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """Return the numbers of a chunk object, padding and all.
+def decode(data: bytes | None, chunk: tuple[int, ...], dtype: str, *, unpack: bool) -> NDArray[Any]:
+    """Return the numbers of a chunk object, padding and all. unpack: whether it is compressed.
 
     Raises ValueError, in a few words, for one that is missing or damaged.
     """
@@ -55,8 +69,9 @@ def decode(data: bytes | None, chunk: tuple[int, ...], dtype: str) -> NDArray[An
         raise ValueError(words)
     assert data is not None
     try:
-        packed = bytes(_zstd.decode(data[:-CHECKSUM_BYTES]))
-        little = np.frombuffer(packed, dtype=np.dtype(dtype).newbyteorder("<"))
+        packed = data[:-CHECKSUM_BYTES]
+        plain = bytes(_zstd.decode(packed)) if unpack else packed
+        little = np.frombuffer(plain, dtype=np.dtype(dtype).newbyteorder("<"))
         return little.reshape(chunk).astype(dtype, copy=False)
     except (ValueError, RuntimeError):
         raise ValueError("it does not decode") from None

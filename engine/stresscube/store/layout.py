@@ -1,4 +1,4 @@
-"""The arrays of a cube: names, dims, chunks and what they mean, and their Zarr metadata.
+"""The arrays of a cube: names, dims, chunks and what they mean.
 
 A block owns whole chunks: along the axes a chunk is a block, and further dims are not cut,
 except `path`, which a block writes piece by piece.
@@ -7,26 +7,18 @@ except `path`, which a block writes piece by piece.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stresscube.metrics import Context, variables_of
-from stresscube.plan import FORMAT, Plan
-from stresscube.scenario.recorded import described, recorded
-from stresscube.store.encoding import codecs
-from stresscube.text import label
+from stresscube.plan import Plan
 from stresscube_kernels.draws import PATHS_A_DRAW
 
 ROOT = "cube.zarr"
-KEYS: Any = {"name": "default", "separator": "."}
-"""Chunks lie side by side in their array's folder: no folder is made for each."""
 DAYS = 365.0
-HOURS = 8760.0
 CELL_NAMES = ("feasible", "leverage_effective")
 """What every cell tells of itself besides its metrics."""
 LABELS = {
@@ -142,40 +134,6 @@ def coordinates(plan: Plan, group: str) -> tuple[Coordinate, ...]:
     return (*found, *(_further(dim, known[dim]) for dim in known if dim in used))
 
 
-def metadata(plan: Plan) -> dict[str, bytes]:
-    """Return the objects {key: bytes} of an empty cube: metadata and coordinates, root last.
-
-    They depend on the plan alone, so writing them twice changes nothing.
-    """
-    from zarr.core.sync import sync
-
-    # Zarr works in a thread of its own: a hundred arrays are one errand there, not a hundred.
-    objects = sync(_create(plan))
-    keys = sorted(objects, key=lambda key: key == "zarr.json")
-    return {f"{ROOT}/{key}": objects[key] for key in keys}
-
-
-async def _create(plan: Plan) -> dict[str, bytes]:
-    """Return the objects of an empty cube by their names in it."""
-    from zarr.api import asynchronous as zarr
-    from zarr.core.buffer import Buffer
-    from zarr.storage import MemoryStore
-
-    objects: dict[str, Buffer] = {}
-    store = MemoryStore(store_dict=objects)
-    root = await zarr.create_group(store=store, zarr_format=3, attributes=_attributes(plan))
-    for group, variables in groups(plan).items():
-        node = await root.create_group(group, attributes=_attributes(plan))
-        for coordinate in coordinates(plan, group):
-            await _create_coordinate(node, coordinate)
-        for variable in variables:
-            await _create_array(node, variable)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that consolidation is an extension of the format
-        await zarr.consolidate_metadata(store)
-    return {key: data.to_bytes() for key, data in objects.items()}
-
-
 def _summary(plan: Plan) -> Iterator[Variable]:
     about = context(plan)
     extents = {name: len(values) for name, values in about.coordinates().items()}
@@ -222,72 +180,3 @@ def _axis_attrs(units: str, long_name: str, key: str) -> dict[str, Any]:
 def _further(dim: str, values: tuple[Any, ...]) -> Coordinate:
     units = "h" if dim == "time" else "1"
     return Coordinate(dim, values, {"units": units, "long_name": LABELS.get(dim, dim)})
-
-
-def _attributes(plan: Plan) -> dict[str, Any]:
-    words = plan.document["scenario"]
-    return {
-        "convention": f"stresscube {FORMAT}",
-        "name": plan.scenario.name,
-        "description": plan.scenario.description or "",
-        "scenario": words["text"],
-        "overrides": words["overrides"],
-        "code": words["code"],
-        "assets": [str(asset) for asset in plan.scenario.market.assets],
-        "seed": str(plan.simulation.seed),
-        "paths": plan.paths,
-        "steps": plan.simulation.steps,
-        "step_hours": plan.simulation.step * HOURS,
-        "precision": plan.simulation.precision,
-        "backend": plan.backend,
-        "versions": plan.identity["versions"],
-        "plan": plan.hash,
-        **_data(plan),
-    }
-
-
-def _data(plan: Plan) -> dict[str, Any]:
-    """Return what is to be said of recorded data, or draws."""
-    if asked := plan.scenario.market.uncertainty:
-        words = f"{asked.draws} draws of the market's numbers, from {asked.file}"
-        return {"draws": words, "data_hash": plan.identity["data"]}
-    if not plan.scenario.market.replayed:
-        return {}
-    found = recorded(plan.scenario)
-    words = {"data": described(found), "data_notes": list(found.tape.notes)}
-    return {**words, "data_hash": plan.identity["data"]}
-
-
-async def _create_array(node: Any, variable: Variable) -> None:
-    await node.create_array(
-        variable.name,
-        shape=variable.shape,
-        dtype=variable.dtype,
-        chunks=variable.chunks,
-        compressors=codecs(),
-        chunk_key_encoding=KEYS,
-        fill_value=variable.fill,
-        dimension_names=variable.dims,
-        attributes={"units": variable.units, "long_name": variable.long_name},
-        config={"write_empty_chunks": True},
-    )
-
-
-async def _create_coordinate(node: Any, coordinate: Coordinate) -> None:
-    await node.create_array(
-        coordinate.name,
-        data=_labels(coordinate.values),
-        chunks=(len(coordinate.values),),
-        compressors=codecs(),
-        chunk_key_encoding=KEYS,
-        dimension_names=(coordinate.name,),
-        attributes=coordinate.attrs,
-        config={"write_empty_chunks": True},
-    )
-
-
-def _labels(values: tuple[Any, ...]) -> NDArray[Any]:
-    if any(isinstance(value, str) for value in values):
-        words = [label(value, digits=12) for value in values]
-        return np.array(words, dtype=np.dtypes.StringDType())
-    return np.asarray(values)

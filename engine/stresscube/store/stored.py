@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from numpy.typing import NDArray
 
-from stresscube.store.encoding import decode
+from stresscube.store.encoding import ZSTD, decode
 from stresscube.store.layout import ROOT, chunk_name
 from stresscube.store.objects import Objects
 
@@ -20,6 +20,7 @@ class Stored:
     """One array that blocks write.
 
     name: group/name. shape, chunks: along all dims, of which the first `axes` are the run's.
+    compressed: whether its chunks are.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Stored:
     chunks: tuple[int, ...]
     dtype: str
     axes: int
+    compressed: bool
 
     def keys(self, grid: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Yield (key, place in chunks) of a block's chunks, in the order that hashes take.
@@ -44,7 +46,7 @@ class Stored:
         Raises ValueError, in a few words, for one that is missing or damaged, OSError for one
         that cannot be read.
         """
-        whole = decode(objects.get(key), self.chunks, self.dtype)
+        whole = decode(objects.get(key), self.chunks, self.dtype, unpack=self.compressed)
         pairs = zip(place, self.chunks, self.shape, strict=True)
         return whole[tuple(slice(0, min(chunk, size - at * chunk)) for at, chunk, size in pairs)]
 
@@ -91,4 +93,5 @@ def _by_block(nodes: dict[str, Any], axes: Sequence[str]) -> Iterator[Stored]:
         if dims[: len(axes)] == list(axes):
             chunks = node["chunk_grid"]["configuration"]["chunk_shape"]
             shape = tuple(node["shape"])
-            yield Stored(name, shape, tuple(chunks), node["data_type"], len(axes))
+            packed = any(codec["name"] == ZSTD for codec in node["codecs"])
+            yield Stored(name, shape, tuple(chunks), node["data_type"], len(axes), packed)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from stresscube.plan import Block, Plan
 from stresscube.seal import sealed, unsealed
 from stresscube.store.encoding import encode
-from stresscube.store.layout import ROOT, Variable, chunk_name, groups, metadata
+from stresscube.store.layout import ROOT, Variable, chunk_name, groups
+from stresscube.store.metadata import metadata
 from stresscube.store.objects import Objects
 
 CUBE = "_control/cube.json"
