@@ -6,9 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from stresscube.claims.claim import Claim, Finding, Market, Study, overall
+from stresscube.claims.conditions import UNKNOWN, condition
 from stresscube.claims.studies import Stamp, stamp
 from stresscube.claims.verdicts import SIGMAS, Verdict
 from stresscube.claims.words import written
@@ -126,13 +128,30 @@ def _section(it: Tested) -> str:
             f"| {MARKETS[finding.market]} | {_cell(finding.question)} | {figure} "
             f"| **{finding.verdict.value}** |"
         )
-    lines.append("")
-    lines += [
-        f"- {MARKETS[finding.market].capitalize()}, {finding.question}: {finding.depends}."
-        for finding in it.findings
-        if finding.depends
-    ]
+    for question, group in groupby(sorted_by_question(it.findings), lambda one: one.question):
+        lines += ["", *_under(question, tuple(group))]
     return "\n".join(lines) + "\n"
+
+
+def sorted_by_question(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings with the markets of a question next to each other, else as they were."""
+    places = [it.question for it in findings]
+    return sorted(findings, key=lambda it: places.index(it.question))
+
+
+def _under(question: str, group: Sequence[Finding]) -> list[str]:
+    """Return what stands under a table of one question: why, and each market with its condition."""
+    why = next((it.why for it in group if it.why), "")
+    lines = [f"*{question[:1].upper()}{question[1:]}.*" + (f" {_sentence(why)}" if why else ""), ""]
+    for it in group:
+        words = " ".join(_sentence(part) for part in (it.depends, condition(it)) if part)
+        lines += [f"- {MARKETS[it.market].capitalize()}: {words}"] if words else []
+    return lines
+
+
+def _sentence(text: str) -> str:
+    """Return a text that begins with a capital and ends with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _runs(tested: Sequence[Tested]) -> str:

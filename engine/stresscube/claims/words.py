@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stresscube.claims.claim import Unit
+from stresscube.claims.units import Unit
 from stresscube.claims.estimate import Estimate
 from stresscube.text import uncertain
 

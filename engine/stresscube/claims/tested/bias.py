@@ -8,7 +8,7 @@ from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
 from stresscube.claims.trial import Trial
-from stresscube.claims.verdicts import below, or_only_if
+from stresscube.claims.verdicts import below
 from stresscube.claims.words import written
 
 MODES = {"B": (30.0, "one account"), "B-isolated": (10.0, "an account for each leg")}
@@ -24,50 +24,61 @@ def judge(cube: Cube) -> Iterator[Finding]:
 
 def _finding(cube: Cube, venue: str, leverage: float, words: str) -> Finding:
     where: dict[str, object] = {"venue": venue, "leverage": leverage}
-    figure = _saved(cube, 0.10, 1.5, where)
-    trials = [_trial(cube, bias, trigger, where, "") for bias in BIASES for trigger in TRIGGERS]
+    leans = [(bias, trigger) for bias in BIASES for trigger in TRIGGERS]
+    trials = [_trial(cube, lean, where, "") for lean in leans[1:]]
     trials += [
-        _trial(it, bias, trigger, where, f"{WHERE[name]}, ")
+        _trial(it, lean, where, WHERE[name], altered=True)
         for name, it in cube.variants.items()
-        for bias in BIASES
-        for trigger in TRIGGERS
+        for lean in leans
     ]
-    kept = [it.label for it in trials if it.holds]
+    figure = _gained(cube, LIQUIDATION, leans[0], where)
     before = cube.at(LIQUIDATION, directional_bias=0, bias_trigger=1.5, **where)
-    cost = cube.at("return_mean", directional_bias=0.10, bias_trigger=1.5, **where) - cube.at(
-        "return_mean", directional_bias=0, bias_trigger=1.5, **where
-    )
-    figures = "; ".join(f"{it.label}: {written(it.figure, Unit.POINTS)}" for it in trials)
+    cost = _gained(cube, "return_mean", leans[0], where)
     return Finding(
         cube.market,
         f"liquidations in a week at {leverage:g}×, {words}, with a bias of 10% above 1.5 times "
         "the usual volatility, less those without",
         figure,
         Unit.POINTS,
-        or_only_if(below(figure), [it.verdict for it in trials]),
+        below(figure),
         f"without a bias {written(before, Unit.PERCENT)} are liquidated; the bias changes the mean "
-        f"return of the week by {written(cost, Unit.PERCENT)}, since latching it and letting it go "
-        "trade. A lean is exposure, and helps only where a move that has begun goes on. "
-        + (f"It holds {', or '.join(kept)}" if kept else "It holds in none of what was tried")
-        + f" ({figures})",
+        f"return of the week by {written(cost, Unit.PERCENT)}",
+        "latching a lean and letting it go trade, and a lean is exposure: it helps only where a "
+        "move that has begun goes on",
+        tuple(trials),
     )
 
 
-WHERE = {"falling": "where prices fall in every spike"}
+WHERE = {
+    "falling": " where prices fall in every spike",
+    "plunging": " where they fall three times as fast, without costs",
+}
 BIASES = (0.10, 0.15)
 TRIGGERS = (1.5, 2.5)
 
-
-def _trial(cube: Cube, bias: float, trigger: float, where: dict[str, object], place: str) -> Trial:
-    figure = _saved(cube, bias, trigger, where)
-    return Trial(f"{place}{bias * 1e2:g}% above {trigger:g}", figure, below(figure))
+Lean = tuple[float, float]
+"""Bias and trigger."""
 
 
-def _saved(cube: Cube, bias: float, trigger: float, where: dict[str, object]) -> Estimate:
+def _trial(
+    cube: Cube, lean: Lean, where: dict[str, object], place: str, *, altered: bool = False
+) -> Trial:
+    figure = _gained(cube, LIQUIDATION, lean, where)
+    label = f"for {lean[0] * 1e2:g}% above {lean[1]:g}{place}"
+    return Trial(label, figure, below(figure), altered)
+
+
+def _gained(cube: Cube, metric: str, lean: Lean, where: dict[str, object]) -> Estimate:
+    """Return a metric with a bias less the same without."""
     with_it, without = (
-        cube.at(LIQUIDATION, directional_bias=it, bias_trigger=trigger, **where) for it in (bias, 0)
+        cube.at(metric, directional_bias=it, bias_trigger=lean[1], **where) for it in (lean[0], 0)
     )
     return with_it - without
+
+
+FREE_B = tuple(
+    f"venues.{venue}.{cost}=0" for venue in MODES for cost in ("taker_fee", "slippage")
+)
 
 
 CLAIM = Claim(
@@ -88,6 +99,7 @@ CLAIM = Claim(
                     "falling",
                     Study(settings=("market.regimes.spike.drift=[-300, -300]",)),
                 ),
+                ("plunging", Study(settings=("market.regimes.spike.drift=[-900, -900]", *FREE_B))),
             )
         ),
         Study(
@@ -96,6 +108,10 @@ CLAIM = Claim(
                 (
                     "falling",
                     Study(Market.PAIR, ("market.regimes.regime-4.drift=[-300, -300]",)),
+                ),
+                (
+                    "plunging",
+                    Study(Market.PAIR, ("market.regimes.regime-4.drift=[-900, -900]", *FREE_B)),
                 ),
             ),
         ),

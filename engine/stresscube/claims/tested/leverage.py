@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from stresscube.claims.altered import in_every_regime
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate, combine
 from stresscube.claims.trial import Trial
-from stresscube.claims.verdicts import Verdict, above, below, every, or_only_if
+from stresscube.claims.verdicts import Verdict, above, below, every
 from stresscube.claims.words import written
 from stresscube.policies import Floats
 
 Cell = dict[str, object]
 NOISE = "market_signal_noise"
+WORDS = {
+    "edge": "without costs, where leg a gains 1 a year on leg b",
+    "double": "without costs, where leg a gains 2 a year on leg b",
+}
 FAR = 4.0
 LEAST = 1e-12
 """What counts as left of an account in ruin, for its logarithm."""
@@ -23,31 +29,62 @@ LEAST = 1e-12
 
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield whether 10× is best, gross or per leg, and what 20× and 50× add."""
-    bases: list[tuple[str, Cell]] = [("as it is", {})]
-    if NOISE in cube.data.dims:
-        bases = [(f"noise of {it:g} standard deviations", {NOISE: it}) for it in cube.axis(NOISE)]
+    noises = cube.axis(NOISE) if NOISE in cube.data.dims else []
+    own: Cell = {NOISE: noises[0]} if noises else {}
+    places = [
+        Place(f"with noise of {it:g} standard deviations in the signal", cube, {NOISE: it})
+        for it in noises[1:]
+    ]
+    places += [Place(WORDS[name], it, {}, altered=True) for name, it in cube.variants.items()]
     for level, words in ((10.0, "gross"), (20.0, "for each leg, 20 gross")):
-        yield _best(cube, bases, level, words)
-    yield _proportion(cube, bases[0][1])
+        yield _best(Place("", cube, own), places, level, words)
+    yield _proportion(Place("", cube, own), places)
 
 
-def _best(cube: Cube, bases: Sequence[tuple[str, Cell]], level: float, words: str) -> Finding:
-    trials = [Trial(name, *_gap(cube, base, level)) for name, base in bases]
-    tops = "; ".join(f"{name}: {_top(cube, base):g}×" for name, base in bases)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cell but for its leverage, and whether it is in an altered market."""
+
+    words: str
+    cube: Cube
+    cell: Cell
+    altered: bool = False
+
+    def growth(self, leverage: float) -> Estimate:
+        """Return the growth of the median at a leverage."""
+        return growth(self.cube, self.cell, leverage)
+
+    def dead(self, leverage: float) -> Estimate:
+        """Return how many are liquidated at a leverage."""
+        return self.cube.at("liquidation_probability", leverage=leverage, **self.cell)
+
+    @property
+    def top(self) -> float:
+        """The leverage at which the median grows most."""
+        return max(self.cube.axis("leverage"), key=lambda it: self.growth(it).value)
+
+
+def _best(own: Place, places: Sequence[Place], level: float, words: str) -> Finding:
+    figure, stated = _gap(own.cube, own.cell, level)
     listed = "; ".join(
-        f"{it:g}×: {written(growth(cube, bases[0][1], it))}, liquidated "
-        f"{written(cube.at('liquidation_probability', leverage=it, **bases[0][1]), Unit.PERCENT)}"
-        for it in cube.axis("leverage")
+        f"{it:g}×: {written(own.growth(it))}, liquidated {written(own.dead(it), Unit.PERCENT)}"
+        for it in own.cube.axis("leverage")
     )
     return Finding(
-        cube.market,
+        own.cube.market,
         f"growth of the median account in two weeks at 10× {words}, less that at the best other",
-        trials[0].figure,
+        figure,
         Unit.NUMBER,
-        or_only_if(trials[0].verdict, [it.verdict for it in trials[1:]]),
-        "the edge, and so what leverage is best, gross, by the noise in the signal: "
-        f"{tops}. The claim, in turn: {', '.join(it.verdict.value for it in trials)}"
-        + (f". Growth, the logarithm of the median, as it is: {listed}" if level == 10.0 else ""),
+        stated,
+        f"best is {own.top:g}× gross"
+        + (f". Growth, the logarithm of the median: {listed}" if level == 10.0 else ""),
+        "growth rises with leverage as the edge does and falls as its square, with the variance: "
+        "what is best is a matter of the edge. Where a trade loses it is the least, where hardly "
+        "anything varies the most",
+        tuple(
+            Trial(f"{it.words}, best {it.top:g}×", *_gap(it.cube, it.cell, level), it.altered)
+            for it in places
+        ),
     )
 
 
@@ -68,10 +105,6 @@ def _gap(cube: Cube, base: Cell, level: float) -> tuple[Estimate, Verdict]:
     return nearest, every((above(own), *map(above, far)))
 
 
-def _top(cube: Cube, base: Cell) -> float:
-    return max(cube.axis("leverage"), key=lambda it: growth(cube, base, it).value)
-
-
 def growth(cube: Cube, base: Cell, leverage: float) -> Estimate:
     """Return the logarithm of what becomes of 1 in the median; ruin counts as LEAST."""
     median = cube.at("return_quantile", quantile=0.5, leverage=leverage, **base)
@@ -82,32 +115,48 @@ def _log_growth(gain: Floats) -> Floats:
     return np.log(np.maximum(1.0 + gain, LEAST))
 
 
-def _proportion(cube: Cube, base: Cell) -> Finding:
+def _proportion(own: Place, places: Sequence[Place]) -> Finding:
     """Judge that 20× and 50× add liquidations without returns in proportion."""
-    ten, twenty, fifty = (growth(cube, base, it) for it in (10, 20, 50))
-    dead = [cube.at("liquidation_probability", leverage=it, **base) for it in (10, 20, 50)]
-    parts = [
-        every((_out_of_proportion(ten, it, level / 10.0), above(risk - dead[0])))
-        for it, level, risk in ((twenty, 20.0, dead[1]), (fifty, 50.0, dead[2]))
+    parts = [_part(own, it) for it in (20.0, 50.0)]
+    ten, fifty = own.growth(10), own.growth(50)
+    trials = [Trial(f"of {it:g}× alone", *_part(own, it)) for it in (20.0, 50.0)]
+    trials += [
+        Trial(f"of {level:g}× {it.words}", *_part(it, level), it.altered)
+        for it in places
+        if it.altered
+        for level in (20.0, 50.0)
     ]
     return Finding(
-        cube.market,
+        own.cube.market,
         "growth of the median account in two weeks at 50× gross, over that at 10×",
         fifty / ten,
         Unit.TIMES,
-        or_only_if(every(parts), parts),
+        every(verdict for _, verdict in parts),
+        f"growth at 10× is {written(ten)}. Liquidated at 10×, 20× and 50×: "
+        + ", ".join(written(own.dead(it), Unit.PERCENT) for it in (10, 20, 50)),
         "the claim is of 20× and of 50×, that more are liquidated and growth is less than in "
-        f"proportion, or is loss. Growth at 10× is {written(ten)}; at 20× it is "
-        f"{written(twenty / ten, Unit.TIMES)} that. The claim of 20×: {parts[0].value}; of 50×: "
-        f"{parts[1].value}. Liquidated at 10×, 20× and 50×: "
-        + ", ".join(written(it, Unit.PERCENT) for it in dead),
+        "proportion, or is loss",
+        tuple(trials),
     )
+
+
+def _part(place: Place, level: float) -> tuple[Estimate, Verdict]:
+    """Judge one leverage against 10×: the growth over that at 10×, and the verdict."""
+    ten, more = place.growth(10), place.growth(level)
+    less = _out_of_proportion(ten, more, level / 10.0)
+    return more / ten, every((less, above(place.dead(level) - place.dead(10))))
 
 
 def _out_of_proportion(ten: Estimate, more: Estimate, times: float) -> Verdict:
     if above(ten) is not Verdict.HOLDS:
         return below(more)
     return below(more - ten * times)
+
+
+def _gaining(drift: float) -> Study:
+    settings = ("venues.B.taker_fee=0", "venues.B.slippage=0", 'policy.side="fixed"')
+    drifts = in_every_regime(Market.PAIR, "drift", f"[{drift}, 0]")
+    return Study(Market.PAIR, (*settings, *drifts))
 
 
 CLAIM = Claim(
@@ -121,6 +170,14 @@ CLAIM = Claim(
     "tried. The best balance is the leverage at which the median account grows most, for signals "
     "with less and less skill; as growth is flat about its best, it must be shown to grow, and "
     "faster than at four times the leverage and more, and at a quarter and less.",
-    studies=(Study(), Study(Market.PAIR, ('policy.side="fixed"',)), Study(Market.BASIS)),
+    studies=(
+        Study(),
+        Study(
+            Market.PAIR,
+            ('policy.side="fixed"',),
+            variants=(("edge", _gaining(1.0)), ("double", _gaining(2.0))),
+        ),
+        Study(Market.BASIS),
+    ),
     judge=judge,
 )
