@@ -23,7 +23,9 @@ def spiky(market: Market, half_life: str = "20min") -> tuple[str, ...]:
 
     That is the one of the article's market in calm, with as noisy a signal.
     """
-    part = f'{{ half_life = "{half_life}", std = 0.001, spike_intensity = 2200, spike_std = 0.006 }}'
+    part = (
+        f'{{ half_life = "{half_life}", std = 0.001, spike_intensity = 2200, spike_std = 0.006 }}'
+    )
     return (*in_every_regime(market, "mispricing", f"[{part}]"), "market.signal_noise=0.5")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 
 from stresscube.claims.claim import Finding
 from stresscube.claims.trial import Trial
@@ -19,17 +20,18 @@ def condition(finding: Finding) -> str:
     parts: list[str] = []
     held = [it for it in finding.tried if it.holds]
     if held:
-        word = "would hold" if finding.verdict is Verdict.FAILS else "holds"
-        start = f"It {word}" if finding.stated is Verdict.HOLDS else f"**It {word}**"
+        near = finding.verdict in (Verdict.HOLDS, Verdict.ONLY_IF)
+        start = "It holds" if near else "It would hold"
+        start = start if finding.stated is Verdict.HOLDS else f"**{start}**"
         parts.append(f"{start} {_listed(held, finding.unit)}")
     if finding.never:
         parts.append(f"**It cannot hold** {finding.never}")
     elif not held and finding.stated is not Verdict.HOLDS:
         parts.append(f"**{UNKNOWN}**")
-    for verdict, word in ((Verdict.UNSETTLED, "not settled"), (Verdict.FAILS, "not")):
+    for verdict, word in ((Verdict.UNSETTLED, "Not settled"), (Verdict.FAILS, "Not")):
         rest = [it for it in finding.tried if it.verdict is verdict]
         parts += [f"{word} {_listed(rest, finding.unit)}"] if rest else []
-    return "; ".join(parts)
+    return ". ".join(parts)
 
 
 def lacking(findings: Iterable[Finding]) -> list[str]:
@@ -42,4 +44,9 @@ def lacking(findings: Iterable[Finding]) -> list[str]:
 
 
 def _listed(trials: Iterable[Trial], unit: Unit) -> str:
-    return ", ".join(f"{it.label} ({written(it.figure, it.unit or unit)})" for it in trials)
+    """Return trials with their figures, each place once."""
+    groups: list[str] = []
+    for place, group in groupby(trials, lambda it: it.place):
+        words = ", ".join(f"{it.label} ({written(it.figure, unit)})".strip() for it in group)
+        groups.append(f"{place} {words}".strip())
+    return "; ".join(groups)

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from stresscube.claims.claim import Claim, Finding, Market, Study, overall
-from stresscube.claims.conditions import UNKNOWN, condition
+from stresscube.claims.conditions import condition
 from stresscube.claims.studies import Stamp, stamp
 from stresscube.claims.verdicts import SIGMAS, Verdict
 from stresscube.claims.words import written

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from stresscube.claims.estimate import Estimate
-from stresscube.claims.units import Unit
 from stresscube.claims.verdicts import Verdict
 
 
@@ -14,16 +13,16 @@ from stresscube.claims.verdicts import Verdict
 class Trial:
     """One setting that was tried, the figure there, and the verdict there.
 
-    label: as it follows "It holds": `at 20× for 40 days`. altered: whether the market is another
-    than the one that was asked about, and not only its trader or its venue. unit: of the figure,
-    where it is not that of the finding.
+    place and label: as they follow "It holds": `at`, `20× for 40 days`; of several with one place
+    it is written once. altered: whether the market is another than the one that was asked about,
+    and not only its trader or its venue.
     """
 
+    place: str
     label: str
     figure: Estimate
     verdict: Verdict
     altered: bool = False
-    unit: Unit | None = None
 
     @property
     def holds(self) -> bool:
@@ -32,10 +31,11 @@ class Trial:
 
 
 def tried(
+    place: str,
     settings: Iterable[tuple[str, Estimate]],
     rule: Callable[[Estimate], Verdict],
     *,
     altered: bool = False,
 ) -> tuple[Trial, ...]:
     """Return what a rule says of each named figure."""
-    return tuple(Trial(label, figure, rule(figure), altered) for label, figure in settings)
+    return tuple(Trial(place, label, figure, rule(figure), altered) for label, figure in settings)

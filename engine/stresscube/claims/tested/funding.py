@@ -39,12 +39,14 @@ def judge(cube: Cube) -> Iterator[Finding]:
     )
     free: Cell = {"venue": "free"}
     figure = _ratio(cube, fixed | free)
-    trials = [] if cube.market is Market.PAIR else [
-        ("entered by the spread, and flat in between", _ratio(cube, {"side": "spread"} | free))
-    ]
+    trials = (
+        []
+        if cube.market is Market.PAIR
+        else [("by the spread and flat in between", _ratio(cube, {"side": "spread"} | free))]
+    )
     one, four = (cube.variants[it] for it in ("one", "four"))
     trade = four.at("return_std", **free) / one.at("return_std", **free)
-    trials.append(("for the standard deviation of one trade", trade))
+    alone = tried("for the standard deviation of", [("one trade", trade)], _riskier)
     yield Finding(
         cube.market,
         "standard deviation of a week in trades of 4 hours, over trades of an hour, always in",
@@ -53,7 +55,7 @@ def judge(cube: Cube) -> Iterator[Finding]:
         _riskier(figure),
         why="a book that re-opens at once is there when news come, in short trades as in long "
         "ones; a longer trade is more exposed by itself, and so is a book that is flat in between",
-        tried=tried(trials, _riskier),
+        tried=(*tried("entered", trials, _riskier), *alone),
     )
 
 
@@ -64,8 +66,10 @@ APART = {
 
 
 def _apart(cube: Cube, holding: float, words: str) -> Trial:
-    funding, fees = (cube.at(it, venue="C", holding=holding) for it in ("funding_mean", "fees_mean"))
-    return Trial(words, funding / fees, _matters(funding / fees), altered=True)
+    funding, fees = (
+        cube.at(it, venue="C", holding=holding) for it in ("funding_mean", "fees_mean")
+    )
+    return Trial(words, "", funding / fees, _matters(funding / fees), altered=True)
 
 
 def _matters(figure: Estimate) -> Verdict:
@@ -83,8 +87,8 @@ def _ratio(cube: Cube, base: Cell) -> Estimate:
 
 def _variants(market: Market) -> tuple[tuple[str, Study], ...]:
     """Return rates that part, and one trade of an hour or of four."""
-    usual = ('sweep.side=["fixed"]', 'simulation.paths=1000')
-    one = ("sweep.holding=[\"horizon\"]", 'sweep.venue=["free"]', 'sweep.side=["fixed"]')
+    usual = ('sweep.side=["fixed"]', "simulation.paths=1000")
+    one = ('sweep.holding=["horizon"]', 'sweep.venue=["free"]', 'sweep.side=["fixed"]')
     return (
         ("apart", Study(market, (*usual, *_premiums(market, 0.003), 'sweep.holding=["8h"]'))),
         ("week", Study(market, (*usual, *_premiums(market, 0.0007), 'sweep.holding=["horizon"]'))),

@@ -26,20 +26,21 @@ def judge(cube: Cube) -> Iterator[Finding]:
     if DIM in cube.data.dims:
         always[DIM] = START
         others += [
-            _trial(cube, f"entered by the spread, with a half-life of {minutes(it)}", spread | {DIM: it})
-            for it in cube.axis(DIM)
+            _trial(cube, (BY_LIFE, minutes(it)), spread | {DIM: it}) for it in cube.axis(DIM)
         ]
     elif cube.market is Market.BASIS:
-        others.append(_trial(cube, "entered by the spread", spread))
-    others += [_trial(it, WORDS[name], spread, altered=True) for name, it in cube.variants.items()]
+        others.append(_trial(cube, ("entered by", "the spread"), spread))
+    others += [
+        _trial(it, (SPIKY, LIVES[name]), spread, altered=True) for name, it in cube.variants.items()
+    ]
     yield _costs(cube, always)
     yield _optimum(cube, always, others)
 
 
 DIM = "mispricing_0_half_life"
-SPIKY = "with the article's basis in its prices, entered by the spread"
-LIVES = {"spiky": "20min", "half": "10min", "quarter": "5min"}
-WORDS = {name: f"{SPIKY}, with a half-life of {life}" for name, life in LIVES.items()}
+BY_LIFE = "entered by the spread, with a half-life of"
+SPIKY = f"with the article's basis in its prices, {BY_LIFE}"
+LIVES = {"spiky": "20 min", "half": "10 min", "quarter": "5 min"}
 START = 1 / 3
 """Hours of the basis's half-life in the article's market."""
 
@@ -68,7 +69,7 @@ def _costs(cube: Cube, base: Cell) -> Finding:
 
 
 def _optimum(cube: Cube, base: Cell, others: Sequence[Trial]) -> Finding:
-    always = _trial(cube, "", base)
+    always = _trial(cube, ("", ""), base)
     return Finding(
         cube.market,
         "Sharpe ratio of one hour, less the best of 15 min, 30 min, 2 h and 4 h",
@@ -82,13 +83,13 @@ def _optimum(cube: Cube, base: Cell, others: Sequence[Trial]) -> Finding:
     )
 
 
-def _trial(cube: Cube, words: str, base: Cell, *, altered: bool = False) -> Trial:
+def _trial(cube: Cube, words: tuple[str, str], base: Cell, *, altered: bool = False) -> Trial:
     """Judge that an hour is shown better than each other time, and earns something."""
     hour = cube.at("sharpe", holding=1, **base)
     less = [hour - cube.at("sharpe", holding=it, **base) for it in OTHERS]
     nearest = min(less, key=lambda it: it.value)
-    label = f"{words}, best {minutes(_best(cube, base))}"
-    return Trial(label, nearest, every(above(it) for it in (hour, *less)), altered)
+    label = f"{words[1]}, best {minutes(_best(cube, base))}"
+    return Trial(words[0], label, nearest, every(above(it) for it in (hour, *less)), altered)
 
 
 def _best(cube: Cube, base: Cell) -> float:
@@ -96,7 +97,9 @@ def _best(cube: Cube, base: Cell) -> float:
 
 
 def _spiky(market: Market, name: str = "spiky") -> tuple[str, Study]:
-    return name, Study(market, (*spiky(market, LIVES[name]), 'sweep.side=["spread"]'))
+    return name, Study(
+        market, (*spiky(market, LIVES[name].replace(" ", "")), 'sweep.side=["spread"]')
+    )
 
 
 CLAIM = Claim(

@@ -50,7 +50,7 @@ def _finding(
 def _trial(
     figure: Estimate, hours: float, rule: Callable[[Estimate], Verdict], *, altered: bool
 ) -> Trial:
-    return Trial(f"for a half-life of {minutes(hours)}", figure, rule(figure), altered)
+    return Trial("for a half-life of", minutes(hours), figure, rule(figure), altered)
 
 
 SHORT = {"20s": 20 / 3600, "5s": 5 / 3600}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stresscube.claims.altered import in_every_regime
+from stresscube.claims.altered import in_every_regime, spiky
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate, combine
@@ -19,9 +19,11 @@ from stresscube.policies import Floats
 Cell = dict[str, object]
 NOISE = "market_signal_noise"
 WORDS = {
-    "edge": "without costs, where leg a gains 1 a year on leg b",
-    "double": "without costs, where leg a gains 2 a year on leg b",
+    "edge": "without costs, where leg a gains 0.27% a day on leg b",
+    "double": "without costs, where leg a gains 0.55% a day on leg b",
+    "apart": "for legs with a correlation of .85 and the article's basis,",
 }
+SKILL = " with noise of {:g} standard deviations in the signal"
 FAR = 4.0
 LEAST = 1e-12
 """What counts as left of an account in ruin, for its logarithm."""
@@ -31,11 +33,14 @@ def judge(cube: Cube) -> Iterator[Finding]:
     """Yield whether 10× is best, gross or per leg, and what 20× and 50× add."""
     noises = cube.axis(NOISE) if NOISE in cube.data.dims else []
     own: Cell = {NOISE: noises[0]} if noises else {}
-    places = [
-        Place(f"with noise of {it:g} standard deviations in the signal", cube, {NOISE: it})
-        for it in noises[1:]
-    ]
-    places += [Place(WORDS[name], it, {}, altered=True) for name, it in cube.variants.items()]
+    places = [Place(SKILL.format(it).strip(), cube, {NOISE: it}) for it in noises[1:]]
+    for name, it in cube.variants.items():
+        swept = it.axis(NOISE) if NOISE in it.data.dims else []
+        cells: list[tuple[str, Cell]] = [(SKILL.format(noise), {NOISE: noise}) for noise in swept]
+        places += [
+            Place(f"{WORDS[name]}{words}", it, cell, altered=True)
+            for words, cell in cells or [("", {})]
+        ]
     for level, words in ((10.0, "gross"), (20.0, "for each leg, 20 gross")):
         yield _best(Place("", cube, own), places, level, words)
     yield _proportion(Place("", cube, own), places)
@@ -82,7 +87,7 @@ def _best(own: Place, places: Sequence[Place], level: float, words: str) -> Find
         "what is best is a matter of the edge. Where a trade loses it is the least, where hardly "
         "anything varies the most",
         tuple(
-            Trial(f"{it.words}, best {it.top:g}×", *_gap(it.cube, it.cell, level), it.altered)
+            Trial(it.words, f"best {it.top:g}×", *_gap(it.cube, it.cell, level), it.altered)
             for it in places
         ),
     )
@@ -119,12 +124,9 @@ def _proportion(own: Place, places: Sequence[Place]) -> Finding:
     """Judge that 20× and 50× add liquidations without returns in proportion."""
     parts = [_part(own, it) for it in (20.0, 50.0)]
     ten, fifty = own.growth(10), own.growth(50)
-    trials = [Trial(f"of {it:g}× alone", *_part(own, it)) for it in (20.0, 50.0)]
+    trials = [Trial("of", f"{it:g}× alone", *_part(own, it)) for it in (20.0, 50.0)]
     trials += [
-        Trial(f"of {level:g}× {it.words}", *_part(it, level), it.altered)
-        for it in places
-        if it.altered
-        for level in (20.0, 50.0)
+        Trial("of 50× alone", it.words, *_part(it, 50.0), it.altered) for it in places if it.altered
     ]
     return Finding(
         own.cube.market,
@@ -159,6 +161,17 @@ def _gaining(drift: float) -> Study:
     return Study(Market.PAIR, (*settings, *drifts))
 
 
+def _apart() -> Study:
+    """Return the real basis as a pair of two coins, for traders with less and less skill."""
+    settings = [it for it in spiky(Market.BASIS) if "signal_noise" not in it]
+    settings += [
+        "simulation.paths=4000",
+        "market.correlation_regimes.coupling-1.correlation=0.85",
+        "sweep.market.signal_noise=[1.095, 1.11]",
+    ]
+    return Study(Market.BASIS, tuple(settings))
+
+
 CLAIM = Claim(
     name="leverage",
     title="10× against lower leverage, 20× and 50×",
@@ -177,7 +190,7 @@ CLAIM = Claim(
             ('policy.side="fixed"',),
             variants=(("edge", _gaining(1.0)), ("double", _gaining(2.0))),
         ),
-        Study(Market.BASIS),
+        Study(Market.BASIS, variants=(("apart", _apart()),)),
     ),
     judge=judge,
 )

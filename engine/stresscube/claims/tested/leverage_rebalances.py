@@ -19,10 +19,10 @@ def judge(cube: Cube) -> Iterator[Finding]:
     """Yield the ratio of rebalances, by either measure of drift."""
     ratio, equity = (times(cube, measure, START) for measure in ("ratio", "equity"))
     settings = [
-        (f"for drift of net exposure above {number(it, Unit.PERCENT)} of equity", it)
+        (number(it, Unit.PERCENT), times(cube, "equity", it))
         for it in cube.axis("rebalance_threshold")
     ]
-    others = tried(((words, times(cube, "equity", it)) for words, it in settings), claimed)
+    others = tried("for drift of net exposure over equity above", settings, claimed)
     yield Finding(
         cube.market,
         "rebalances a day at 50× over those at 10×, drift of the legs' ratio above 0.8 %",

@@ -31,12 +31,12 @@ MORE = (
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield the rate on venue C per account and per trade, and B's against it."""
     levels = [it for it in cube.axis("leverage") if it <= CAP]
-    accounts = [(f"at {it:g}× for {MONTH:g} days", dead(cube, it, MONTH)) for it in levels[1:]]
-    accounts += [(f"at {CAP:g}× for {it:g} days", dead(cube, CAP, it)) for it in WINDOWS]
+    accounts = [(f"{it:g}× for {MONTH:g} days", dead(cube, it, MONTH)) for it in levels[1:]]
+    accounts += [(f"{CAP:g}× for {it:g} days", dead(cube, CAP, it)) for it in WINDOWS]
     yield _rate(cube, "of accounts in a month", dead(cube, 10.0, MONTH), accounts)
-    trades = [(f"at {it:g}×", _a_trade(cube, "C", it)) for it in levels]
+    trades = [(f"{it:g}×", _a_trade(cube, "C", it)) for it in levels]
     more = cube.variants["more"]
-    trades += [(f"at {it:g}× on B", _a_trade(more, "B", it)) for it in more.axis("leverage")]
+    trades += [(f"{it:g}× on B", _a_trade(more, "B", it)) for it in more.axis("leverage")]
     yield _rate(cube, "of trades of a day", trades[0][1], trades[1:])
     c, same, high = (
         cube.at("liquidation_probability", venue=venue, leverage=it)
@@ -50,7 +50,7 @@ def judge(cube: Cube) -> Iterator[Finding]:
         _higher(same / c),
         why="slippage, lag and fees hardly move a liquidation; what a venue lets its users borrow "
         "does. A rate of a venue says how much leverage its users take",
-        tried=tried([("with 30× on B, which C does not allow", high / c)], _higher),
+        tried=tried("with", [("30× on B, which C does not allow", high / c)], _higher),
     )
 
 
@@ -75,7 +75,7 @@ def _rate(cube: Cube, of: str, base: Estimate, settings: Sequence[tuple[str, Est
         Unit.PERCENT,
         eight(base),
         why="leverage decides, above all, and the time",
-        tried=tried(settings, eight),
+        tried=tried("at", settings, eight),
     )
 
 

@@ -23,8 +23,9 @@ def judge(cube: Cube) -> Iterator[Finding]:
     """Yield the liquidations of a month at 10× in each margin mode."""
     for venue, words in MODES.items():
         trials = tried(
+            "at",
             (
-                (f"at {it:g}×", cube.at("liquidation_probability", venue=venue, leverage=it))
+                (f"{it:g}×", cube.at("liquidation_probability", venue=venue, leverage=it))
                 for it in cube.axis("leverage")
                 if it != 10.0
             ),

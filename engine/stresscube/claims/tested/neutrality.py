@@ -48,7 +48,10 @@ RHO = "spike_correlation"
 
 def _places(cube: Cube) -> list[tuple[str, Cell]]:
     if cube.market is Market.PAIR:
-        return [("tightest coupling", {COUPLING: "coupling-3"}), ("loosest", {COUPLING: "coupling-1"})]
+        return [
+            ("tightest coupling", {COUPLING: "coupling-3"}),
+            ("loosest", {COUPLING: "coupling-1"}),
+        ]
     return [
         ("in calm", {REGIME: "calm", RHO: 0.85}),
         ("in a spike", {REGIME: "spike", RHO: 0.85}),
@@ -95,7 +98,8 @@ def _twins(cube: Cube, cell: Cell) -> Trial:
     place = {key: it for key, it in cell.items() if key not in (RHO, COUPLING)}
     betas = _betas(cube, place)
     return Trial(
-        f"with legs of one volatility and a correlation of {TWINS:g}, without a basis",
+        "with legs of one volatility, no basis,",
+        f"and a correlation of {TWINS:g}",
         _larger(betas),
         _neutral(betas),
         altered=True,

@@ -56,7 +56,7 @@ def _finding(
         f"{written(usual, Unit.BASIS_POINTS)}",
         "a tight threshold is better only for whoever wants less variance at any price, and a "
         "noisier pair makes it dearer",
-        tried([("by standard deviation", spread), ("by mean drawdown", drawdown)], above),
+        tried("by", [("standard deviation", spread), ("mean drawdown", drawdown)], above),
     )
 
 

@@ -69,7 +69,7 @@ def judge(cube: Cube) -> Iterator[Finding]:
         f"traded, and it takes {needed:.1f} years to tell 2 from 0 at {TOLD:g} standard errors; "
         f"{written(gained, Unit.PERCENT)} of books with none have gained. Costs, slippage and "
         "rebalances for each trade are another matter: those two weeks do show",
-        tried=tried([("after 18 months", told[1])], lambda it: above(it, TOLD)),
+        tried=tried("after", [("18 months", told[1])], lambda it: above(it, TOLD)),
     )
     yield Finding(
         cube.market,
@@ -80,7 +80,7 @@ def judge(cube: Cube) -> Iterator[Finding]:
         "by theory it is "
         f"{number(loss_probability(SHARPE, lasting[0]), Unit.PERCENT)}, and after 18 months "
         f"{number(loss_probability(SHARPE, lasting[1]), Unit.PERCENT)}",
-        tried=tried([("after 18 months", lost[1])], lambda it: below(it, LOST)),
+        tried=tried("after", [("18 months", lost[1])], lambda it: below(it, LOST)),
     )
     yield Finding(
         cube.market,

@@ -53,13 +53,19 @@ def _alike(cube: Cube, one: Estimate) -> Trial:
     side = {} if cube.market is Market.PAIR else FIXED
     ratio = cube.at("return_std", leverage=10, **side) / one
     words = f"for two coins of one volatility with a correlation of {TWINS[cube.market]:g}"
-    return Trial(words, ratio, below(ratio, ALIKE), altered=True)
+    words += " and one funding rate" if cube.market is Market.PAIR else ""
+    return Trial(words, "", ratio, below(ratio, ALIKE), altered=True)
 
 
 def _twins(market: Market, *more: str) -> tuple[str, Study]:
     return "twins", Study(market, (*twins(market, TWINS[market]), *more))
 
 
+ONE_RATE = tuple(
+    f"market.funding_regimes.premium-{place}.funding.{key}"
+    for place in (1, 2, 3, 4)
+    for key in ("mean=[0.0001, 0.0001]", "std=[0.0003, 0.0003]", "correlation=1")
+)
 ONE_COIN = (
     "market.regimes.calm.correlation=1",
     "market.regimes.calm.volatility=[0.45, 0.45]",
@@ -85,7 +91,7 @@ CLAIM = Claim(
             ('sweep.side=["fixed"]',),
             variants=(
                 ("same", Study(Market.BASIS)),
-                _twins(Market.PAIR, 'sweep.side=["fixed"]'),
+                _twins(Market.PAIR, 'sweep.side=["fixed"]', *ONE_RATE),
             ),
         ),
     ),

@@ -52,7 +52,7 @@ def _fees(cube: Cube) -> Finding:
         _dear(figure),
         why="a rebalance trades only what has drifted, which within a quarter of an hour is next "
         "to nothing; opening and closing the trade is what costs",
-        tried=tried([("if the clock closes and re-opens the whole trade", turned)], _dear),
+        tried=tried("if the clock", [("closes and re-opens the whole trade", turned)], _dear),
     )
 
 
@@ -92,7 +92,7 @@ def _spikes(cube: Cube) -> Finding:
 def _entries(cube: Cube, label: str, *, altered: bool = False) -> Trial:
     """Return whether entries by the spread capture more than static legs."""
     first, second = (captured(cube, **it) for it in (ENTRIES, STATIC))
-    return Trial(label, first - second, _more(first, second), altered)
+    return Trial(label, "", first - second, _more(first, second), altered)
 
 
 def _percent(figure: Estimate) -> str:
@@ -125,7 +125,7 @@ def _wins(cube: Cube) -> Finding:
 
 def _winning(cube: Cube, label: str, altered: bool) -> Trial:
     figure = cube.at("win_rate", **ENTRIES) - cube.at("win_rate", **STATIC)
-    return Trial(label, figure, above(figure, POINTS), altered)
+    return Trial(label, "", figure, above(figure, POINTS), altered)
 
 
 BY_SPREAD = "for entries at 3 standard deviations of the spread"

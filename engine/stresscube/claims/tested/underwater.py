@@ -33,8 +33,9 @@ def judge(cube: Cube) -> Iterator[Finding]:
         "end with a gain",
     )
     trials = tried(
+        "at",
         (
-            (f"at {level}× {words}", cube.at("recovery_probability", leverage=level, holding=hours))
+            (f"{level}× {words}", cube.at("recovery_probability", leverage=level, holding=hours))
             for hours, words in ((24, "in trades of a day"), (math.inf, "in one trade"))
             for level in LEVELS
         ),

@@ -36,7 +36,7 @@ def _lag(cube: Cube) -> Finding:
         f"lag makes {written(lag, Unit.PERCENT)}",
         "fees and slippage make the rest: a lag costs only what a spike reverts meanwhile",
         tuple(
-            Trial(words, lag / gap, above(lag / gap, MOST_OF_IT), altered=True)
+            Trial(words, "", lag / gap, above(lag / gap, MOST_OF_IT), altered=True)
             for words, (lag, gap) in (
                 (WORDS[name], _less(it)) for name, it in cube.variants.items() if name in WORDS
             )
@@ -56,11 +56,11 @@ def _execution(cube: Cube) -> Finding:
     trials: list[Trial] = []
     if "free" in cube.variants:
         value = cube.variants["free"].at("return_mean", venue="A")
-        trials.append(Trial("if A asks no fees", value, above(value)))
+        trials.append(Trial("if A", "asks no fees", value, above(value)))
     if "spiky" in cube.variants:
         value = cube.variants["spiky"].at("return_mean", venue="A")
         words = "with the article's basis in its prices, entered by the spread"
-        trials.append(Trial(words, value, above(value), altered=True))
+        trials.append(Trial(words, "", value, above(value), altered=True))
     return Finding(
         cube.market,
         "return of a day on A, with slippage of 0.02% on all that is traded",
