@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from stresscube.claims.claim import Claim, Finding, Market, Study, overall
-from stresscube.claims.conditions import condition
+from stresscube.claims.conditions import UNKNOWN, condition
 from stresscube.claims.studies import Stamp, stamp
 from stresscube.claims.verdicts import SIGMAS, Verdict
 from stresscube.claims.words import written
@@ -28,10 +28,13 @@ scenario in [scenarios/claims](../scenarios/claims/README.md); `stresscube claim
 docs/claims.md` runs them all and writes this page. No verdict is written by hand: a claim \
 holds, or does not, where its figure lies {SIGMAS:g} standard errors on one side of what the \
 sentence says, and is not settled in between. "Holds only if" is a claim that does not hold as \
-it is stated and does under another reading or setting that was tried; the text under the \
-table says which, and lists all that were tried, since each had its chance. Beside the verdict \
-on the whole stands what became of its parts. ± is one standard error; differences and ratios \
-are paired, on the same paths.
+it is stated and does under another reading, policy or venue that was tried, or in the \
+article's market made different. Where only a market other than the fitted one would do, the \
+verdict on a fitted market stays "does not hold", and the text under the table says in what \
+market it **would hold**. Every claim that does not hold as stated has such a sentence, with the \
+figure of a run; all that was tried stands beside it, since each had its chance. Beside the \
+verdict on the whole stands what became of its parts. ± is one standard error; differences and \
+ratios are paired, on the same paths.
 
 The **article's** market is made to suit it: two coins with a correlation of .85, and a basis \
 between them that jumps, and reverts within the hour, so that a trader who enters by the \
@@ -96,6 +99,12 @@ def stale(text: str, claims: Iterable[Claim], folder: Path) -> list[str]:
         for what, found in parts.items()
         if found
     ]
+
+
+def unconditioned(text: str) -> list[str]:
+    """Return the titles of a page's claims that fail somewhere without a condition."""
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    return [it.partition("\n")[0] for it in sections if UNKNOWN in it]
 
 
 def _summary(tested: Sequence[Tested]) -> str:

@@ -33,9 +33,9 @@ def _finding(cube: Cube, venue: str, leverage: float, words: str) -> Finding:
         for lean in leans
     ]
     if "again" in cube.variants and leverage == 10.0:
-        again, slowly = cube.variants["again"], cube.variants["slowly"]
+        again, day = cube.variants["again"], cube.variants["day"]
         trials += [_trial(again, (bias, 2.5), where, OTHERS) for bias in BIASES]
-        trials += [_trial(slowly, (bias, 2.5), where, SLOWLY, altered=True) for bias in BIASES]
+        trials += [_trial(day, (bias, 1.5), where, DAY, altered=True) for bias in BIASES]
     figure = _gained(cube, LIQUIDATION, leans[0], where)
     before = cube.at(LIQUIDATION, directional_bias=0, bias_trigger=1.5, **where)
     cost = _gained(cube, "return_mean", leans[0], where)
@@ -58,10 +58,10 @@ def _finding(cube: Cube, venue: str, leverage: float, words: str) -> Finding:
 
 WHERE = {
     "falling": "where prices fall in every spike, ",
-    "rising": "where they rise in every spike, ",
+    "rising": "where prices rise in every spike, ",
 }
 OTHERS = "on 12,000 other paths, "
-SLOWLY = f"{OTHERS}where prices fall by a drift of 100 a year in every spike, "
+DAY = f"in a day that begins in a spike in which prices fall, {OTHERS}"
 BIASES = (0.10, 0.15)
 TRIGGERS = (1.5, 2.5)
 
@@ -90,15 +90,20 @@ AGAIN = (
     "simulation.seed=43",
     'sweep.venue=["B-isolated"]',
     "sweep.leverage=[10]",
-    "sweep.bias_trigger=[2.5]",
 )
 """What a first look left open, on more paths and on other ones."""
+BEGINS = (
+    'simulation.horizon="1d"',
+    'market.initial_regime="regime-4"',
+    "market.regimes.regime-4.drift=[-300, -300]",
+    "sweep.bias_trigger=[1.5]",
+)
 
 
-def _moving(drift: float, *more: str) -> Study:
+def _moving(drift: float) -> Study:
     """Return the fitted pair with a drift of both legs in its two wilder regimes."""
     wild = (f"market.regimes.{name}.drift=[{drift}, {drift}]" for name in REGIMES[Market.PAIR][2:])
-    return Study(Market.PAIR, (*wild, *more))
+    return Study(Market.PAIR, tuple(wild))
 
 
 CLAIM = Claim(
@@ -111,7 +116,9 @@ CLAIM = Claim(
     "favours is larger by the bias and the other smaller, at the same gross. Leverage is where "
     "accounts die often enough to be counted: higher with one account, 10 where each leg has its "
     "own. Tried too: 15%, a higher trigger, and spikes in which prices fall or rise all the "
-    "while, by a drift of 300 a year; the fitted pair's spikes are its two wilder regimes.",
+    "while, by a drift of 300 a year; the fitted pair's spikes are its two wilder regimes. "
+    "Stronger drifts, higher triggers and longer spikes of that pair were tried with an account "
+    "for each leg, and settled nothing.",
     studies=(
         Study(
             variants=(
@@ -127,8 +134,8 @@ CLAIM = Claim(
             variants=(
                 ("falling", _moving(-300)),
                 ("rising", _moving(300)),
-                ("again", Study(Market.PAIR, AGAIN)),
-                ("slowly", _moving(-100, *AGAIN)),
+                ("again", Study(Market.PAIR, (*AGAIN, "sweep.bias_trigger=[2.5]"))),
+                ("day", Study(Market.PAIR, (*AGAIN, *BEGINS))),
             ),
         ),
     ),

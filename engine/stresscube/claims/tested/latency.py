@@ -18,6 +18,8 @@ ENOUGH = 0.05
 """Share that half a second may cost where it is fast enough."""
 DIM = "mispricing_0_half_life"
 
+Cell = dict[str, object]
+
 
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield what 1.2 s costs against 0.3 s, and what half a second costs against none."""
@@ -31,7 +33,7 @@ def _finding(
 ) -> Finding:
     lives = list(reversed(cube.axis(DIM))) if DIM in cube.data.dims else []
     base = _lost(cube, *venues, {DIM: lives[0]} if lives else {})
-    places = [(cube, {DIM: it}, it) for it in lives[1:]]
+    places: list[tuple[Cube, Cell, float]] = [(cube, {DIM: it}, it) for it in lives[1:]]
     places += [(it, {}, SHORT[name]) for name, it in cube.variants.items()]
     return Finding(
         cube.market,
