@@ -187,7 +187,7 @@ def test_every_row_that_does_not_hold_names_the_assumption_under_which_it_would(
     assert len(rows) > 70
     failing = [it for it in rows if it[3] != "holds"]
     assert len(failing) > 40
-    held = rf"\*\*(It holds|It would hold)\*\* [^.]*?\({NUMBER}( ± {NUMBER})?"
+    held = rf"\*\*(It holds|It would hold)\*\* .*?\({NUMBER}( ± {NUMBER})?"
     for title, market, question, verdict in failing:
         words = condition_of(text, title, market, question)
         assert UNKNOWN not in words

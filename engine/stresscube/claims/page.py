@@ -32,7 +32,8 @@ it is stated and does under another reading, policy or venue that was tried, or 
 article's market made different. Where only a market other than the fitted one would do, the \
 verdict on a fitted market stays "does not hold", and the text under the table says in what \
 market it **would hold**. Every claim that does not hold as stated has such a sentence, with the \
-figure of a run; all that was tried stands beside it, since each had its chance. Beside the \
+figure of a run. Such settings were searched for: all that the runs of this page tried stand \
+beside it, since each had its chance; others were looked at on the way. Beside the \
 verdict on the whole stands what became of its parts. ± is one standard error; differences and \
 ratios are paired, on the same paths.
 
@@ -137,8 +138,9 @@ def _section(it: Tested) -> str:
             f"| {MARKETS[finding.market]} | {_cell(finding.question)} | {figure} "
             f"| **{finding.verdict.value}** |"
         )
+    said: set[str] = set()
     for question, group in groupby(sorted_by_question(it.findings), lambda one: one.question):
-        lines += ["", *_under(question, tuple(group))]
+        lines += _under(question, tuple(group), said)
     return "\n".join(lines) + "\n"
 
 
@@ -148,14 +150,21 @@ def sorted_by_question(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda it: places.index(it.question))
 
 
-def _under(question: str, group: Sequence[Finding]) -> list[str]:
-    """Return what stands under a table of one question: why, and each market with its condition."""
-    why = next((it.why for it in group if it.why), "")
-    lines = [f"*{question[:1].upper()}{question[1:]}.*" + (f" {_sentence(why)}" if why else ""), ""]
-    for it in group:
-        words = " ".join(_sentence(part) for part in (it.depends, condition(it)) if part)
-        lines += [f"- {MARKETS[it.market].capitalize()}: {words}"] if words else []
-    return lines
+def _under(question: str, group: Sequence[Finding], said: set[str]) -> list[str]:
+    """Return what stands under a table of one question: why, and each market with its condition.
+
+    said: reasons that stand there already; one that is new is added.
+    """
+    why = next((it.why for it in group if it.why not in ("", *said)), "")
+    said.add(why)
+    lines = ["", f"*{question[:1].upper()}{question[1:]}.* {_sentence(why) if why else ''}".strip()]
+    found = [(it.market, (it.depends, condition(it))) for it in group]
+    bullets = [
+        f"- {MARKETS[market].capitalize()}: {' '.join(_sentence(it) for it in parts if it)}"
+        for market, parts in found
+        if any(parts)
+    ]
+    return [*lines, "", *bullets] if bullets else lines
 
 
 def _sentence(text: str) -> str:

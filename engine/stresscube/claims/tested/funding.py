@@ -60,16 +60,19 @@ def judge(cube: Cube) -> Iterator[Finding]:
 
 
 APART = {
-    "apart": (8, "with legs whose rates are 0.25% apart at every print"),
-    "week": (math.inf, "with rates 0.02% apart, in one trade of a week"),
+    "apart": (8.0, "in trades of 8 hours"),
+    "week": (math.inf, "in one trade of a week"),
 }
+PRINTS = 21.0
+"""In a week, every 8 hours; the paying leg has the notional of the starting equity."""
 
 
 def _apart(cube: Cube, holding: float, words: str) -> Trial:
     funding, fees = (
         cube.at(it, venue="C", holding=holding) for it in ("funding_mean", "fees_mean")
     )
-    return Trial(words, "", funding / fees, _matters(funding / fees), altered=True)
+    place = f"where leg a pays {written(funding / PRINTS, Unit.PERCENT)} more at every print"
+    return Trial(f"{place},", words, funding / fees, _matters(funding / fees), altered=True)
 
 
 def _matters(figure: Estimate) -> Verdict:
