@@ -209,9 +209,7 @@ def test_what_fails_on_the_page_is_tried_otherwise_by_the_code() -> None:
         assert findings[key].tried or findings[key].never, key
 
 
-def test_a_page_with_a_claim_that_lacks_its_condition_is_refused(
-    page: str, tmp_path: Path
-) -> None:
+def test_a_page_with_a_claim_that_lacks_its_condition_is_refused(page: str, tmp_path: Path) -> None:
     old = tmp_path / "claims.md"
     text = DOCS.read_text()
     section = text.index("## 0.5% for noisy pairs, 1.2% for stable ones")

@@ -180,7 +180,7 @@ def _runs(tested: Sequence[Tested]) -> str:
             file = study.file or f"{it.claim.name}.toml"
             lines.append(
                 f"| {it.claim.name} | {name} "
-                f"| [{file}](../scenarios/claims/{file}) | {paths:,} | {seed} "
+                f"| {file} | {paths:,} | {seed} "
                 f"| `{of.scenario}` | `{of.step}` |"
             )
     return "\n".join(lines) + "\n"

@@ -25,7 +25,6 @@ from stresscube.cli.progress import meter
 from stresscube.errors import Interrupted, StresscubeError
 from stresscube.text import plural
 
-
 WITHOUT = "no condition is known under which it would hold"
 
 

@@ -71,10 +71,7 @@ class Place:
 
 def _best(own: Place, places: Sequence[Place], level: float, words: str) -> Finding:
     figure, stated = _gap(own.cube, own.cell, level)
-    listed = "; ".join(
-        f"{it:g}×: {written(own.growth(it))}, liquidated {written(own.dead(it), Unit.PERCENT)}"
-        for it in own.cube.axis("leverage")
-    )
+    listed = "; ".join(f"{it:g}×: {_grown(own, it)}" for it in own.cube.axis("leverage"))
     return Finding(
         own.cube.market,
         f"growth of the median account in two weeks at 10× {words}, less that at the best other",
@@ -82,14 +79,44 @@ def _best(own: Place, places: Sequence[Place], level: float, words: str) -> Find
         Unit.NUMBER,
         stated,
         f"best is {own.top:g}× gross"
-        + (f". Growth, the logarithm of the median: {listed}" if level == 10.0 else ""),
+        + (
+            f". Growth, the logarithm of the median, and all liquidations: {listed}"
+            if level == 10.0
+            else ""
+        ),
         "growth rises with leverage as the edge does and falls as its square, with the variance: "
         "what is best is a matter of the edge. Where a trade loses it is the least, where hardly "
         "anything varies the most",
-        tuple(
-            Trial(it.words, f"best {it.top:g}×", *_gap(it.cube, it.cell, level), it.altered)
-            for it in places
-        ),
+        tuple(_at(it, level) for it in places),
+    )
+
+
+def _at(place: Place, level: float) -> Trial:
+    """Return whether a leverage is best at a place, and by how much it leads those far from it."""
+    nearest, verdict = _gap(place.cube, place.cell, level)
+    if verdict is not Verdict.HOLDS:
+        return Trial(f"{place.words},", f"best {place.top:g}×", nearest, verdict, place.altered)
+    lead = min(_far(_gaps(place.cube, place.cell, level), level), key=lambda it: it.value)
+    label = f"best {level:g}×, ahead of those far from it by at least"
+    return Trial(f"{place.words},", label, lead, verdict, place.altered)
+
+
+def _gaps(cube: Cube, base: Cell, level: float) -> dict[float, Estimate]:
+    """Return by how much the median grows more than at each other leverage."""
+    own = growth(cube, base, level)
+    return {it: own - growth(cube, base, it) for it in cube.axis("leverage") if it != level}
+
+
+def _far(gaps: dict[float, Estimate], level: float) -> list[Estimate]:
+    """Return the gaps to leverages four times as high or more, or a quarter as high or less."""
+    return [gap for it, gap in gaps.items() if it >= FAR * level or level >= FAR * it]
+
+
+def _grown(own: Place, level: float) -> str:
+    """Return growth as text, and how many were liquidated if any was."""
+    dead = own.dead(level)
+    return written(own.growth(level)) + (
+        f", liquidated {written(dead, Unit.PERCENT)}" if dead.value else ""
     )
 
 
@@ -99,10 +126,9 @@ def _gap(cube: Cube, base: Cell, level: float) -> tuple[Estimate, Verdict]:
     Growth is flat about its maximum, so neighbours need not be told apart; one that is shown
     better decides against it.
     """
-    own = growth(cube, base, level)
-    gaps = {it: own - growth(cube, base, it) for it in cube.axis("leverage") if it != level}
+    own, gaps = growth(cube, base, level), _gaps(cube, base, level)
     nearest = min(gaps.values(), key=lambda it: it.value)
-    far = [gap for it, gap in gaps.items() if it >= FAR * level or level >= FAR * it]
+    far = _far(gaps, level)
     if any(below(it) is Verdict.HOLDS for it in gaps.values()):
         return nearest, Verdict.FAILS
     if nearest.value < 0.0:
@@ -126,7 +152,9 @@ def _proportion(own: Place, places: Sequence[Place]) -> Finding:
     ten, fifty = own.growth(10), own.growth(50)
     trials = [Trial("of", f"{it:g}× alone", *_part(own, it)) for it in (20.0, 50.0)]
     trials += [
-        Trial("of 50× alone", it.words, *_part(it, 50.0), it.altered) for it in places if it.altered
+        Trial("of 50× alone,", it.words, *_part(it, 50.0), it.altered)
+        for it in places
+        if it.altered
     ]
     return Finding(
         own.cube.market,
