@@ -147,13 +147,13 @@ def test_the_articles_market_is_the_same_in_every_file() -> None:
 
 @pytest.mark.parametrize(("claim", "name", "study"), STUDIES, ids=IDS)
 def test_every_study_loads_and_runs(claim: Claim, name: str, study: Study) -> None:
-    """One path and five steps on the oracle, at both ends of every axis."""
+    """One path and five steps on the oracle, at both ends of every axis; a variant at one."""
     scenario = load_study(claim, study, SCENARIOS)
     assert scenario.simulation.paths >= 320  # ten for each batch
     found = axes(scenario)
     simulation = simulation_spec(scenario)
     simulation = SimulationSpec(steps=5, step=simulation.step, seed=simulation.seed)
-    for end in (0, -1):
+    for end in (0, -1) if study in claim.studies else (-1,):
         point = {axis.key: axis.values[end] for axis in found}
         market = market_spec(scenario, point)
         policy = resolved(policy_spec(scenario, point), market)

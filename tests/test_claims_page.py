@@ -39,7 +39,7 @@ def call(*arguments: str | Path) -> Result:
 
 def shape(text: str) -> list[str]:
     """Return a page without what depends on its figures."""
-    lines = [line for line in text.splitlines() if not line.startswith("- ")]
+    lines = [line for line in text.splitlines() if line and not line.startswith("- ")]
     found = "\n".join(lines).replace("**", "")
     found = re.sub(rf"{VERDICTS}( \([\w ,]+\))?(?= \|)", "V", found)
     found = re.sub(r"\| [^|]* \| V \|", "| F | V |", found)
