@@ -120,6 +120,8 @@ def test_a_claim_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert claim["claim"] == "paper-trading"
     assert [it["verdict"] for it in claim["findings"]][2] == "holds"
     assert [it["paths"] for it in claim["runs"]] == [64, 64]
+    assert claim["runs"][1]["settings"] == ['simulation.horizon="547d"']
+    assert claim["findings"][0]["tried"][0]["setting"] == "after 18 months"
     folders = sorted(it.name for it in Path("runs/claims").iterdir())
     assert len(folders) == 2
     again = call(*words)

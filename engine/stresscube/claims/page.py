@@ -56,7 +56,8 @@ RUNS = """\
 `stresscube claims --check -o docs/claims.md` says whether the page is of the code as it is. The \
 scenario's digest is of all that a run asks; the step's is of every line that market and account \
 compute in it (`stresscube kernel` prints them), so that a change of the model shows. How units \
-are converted and how outcomes are summarised stands in neither.
+are converted and how outcomes are summarised stands in neither. A run of several words is the \
+scenario with settings laid over it; `stresscube claims --json` prints them, and all that was tried.
 """
 RUN = re.compile(
     r"^\| ([\w-]+) \| ([\w-]+) \| .* \| `([0-9a-f]{12})` \| `([0-9a-f]{12})` \|$", re.MULTILINE

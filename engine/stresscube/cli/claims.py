@@ -108,8 +108,15 @@ def document(tested: Tested) -> dict[str, Any]:
             for it in tested.findings
         ],
         "runs": [
-            {"run": name, "paths": paths, "seed": seed, "digest": of.scenario, "step": of.step}
-            for name, _, paths, seed, of in tested.runs
+            {
+                "run": name,
+                "settings": study.settings,
+                "paths": paths,
+                "seed": seed,
+                "digest": of.scenario,
+                "step": of.step,
+            }
+            for name, study, paths, seed, of in tested.runs
         ],
     }
 
