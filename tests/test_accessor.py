@@ -233,6 +233,9 @@ def test_the_recommendation_is_that_of_the_command() -> None:
 WRONG: list[tuple[Callable[[xr.Dataset], object], str]] = [
     (lambda d: d.stress.robust("sharp"), "no metric sharp; did you mean sharpe?"),
     (lambda d: d.stress.robust("sharpe", ["batch"]), "over = batch: no dim of sharpe"),
+    (lambda d: d.stress.heatmap("sharpe", "leverage", "hedge"), "y = hedge: no dim of sharpe; did"),
+    (lambda d: d.stress.heatmap("sharpe", "leverge"), "x = leverge: no dim of sharpe; did you"),
+    (lambda d: d.stress.heatmap("sharpe", "venue", "venue"), "x and y are both venue: a heat map"),
     (lambda d: d.stress.robust("sharpe", case="least"), "case = least: must be one of worst, mean"),
     (lambda d: d.stress.frontier("sharpe", "sharpe"), "a frontier needs two metrics"),
     (lambda d: d.stress.frontier("sharpe", "x y"), "y = x y: expected a metric"),

@@ -11,11 +11,13 @@ import pytest
 
 from claim_cubes import SCENARIOS, made
 from stresscube.claims.catalogue import CLAIMS, chosen
-from stresscube.claims.claim import Claim, Market, Study
+from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.compose import sections, with_market
+from stresscube.claims.conditions import UNKNOWN, condition, lacking
 from stresscube.claims.estimate import Estimate, combine, exact, from_batches
 from stresscube.claims.spikes import captured, spikes_offered
 from stresscube.claims.studies import asked, load_study, scenario_text, stamp
+from stresscube.claims.trial import Trial
 from stresscube.claims.verdicts import Verdict, above, below, between, every, or_only_if, side
 from stresscube.errors import StresscubeError
 from stresscube.scenario.expand import axes, market_spec, policy_spec, simulation_spec
@@ -103,6 +105,56 @@ def test_parts_of_a_claim_and_other_readings() -> None:
     assert between(inside, 7.0, 8.0) is FAILS
 
 
+def test_a_fitted_market_that_is_altered_changes_no_verdict() -> None:
+    """It says where the claim would hold; a made-up market that is altered is another reading."""
+    there = Estimate(2.0, 0.1, np.empty(0))
+    altered = Trial("with", "other legs", there, HOLDS, altered=True)
+    near = Trial("at", "20×", there, HOLDS)
+    for market, trial, verdict, words in (
+        (Market.ARTICLE, altered, ONLY_IF, "**It holds** with other legs (2.00 ± 0.10×)"),
+        (Market.PAIR, altered, FAILS, "**It would hold** with other legs (2.00 ± 0.10×)"),
+        (Market.PAIR, near, ONLY_IF, "**It holds** at 20× (2.00 ± 0.10×)"),
+    ):
+        finding = Finding(market, "figure", None, Unit.TIMES, FAILS, tried=(trial,))
+        assert finding.verdict is verdict
+        assert condition(finding) == words
+        assert lacking([finding]) == []
+
+
+def test_a_finding_that_fails_needs_a_run_that_held_or_a_reason() -> None:
+    figure = Estimate(2.0, 0.1, np.empty(0))
+    tried = tuple(
+        Trial("at", label, figure, verdict)
+        for label, verdict in (("2×", FAILS), ("3×", UNSETTLED), ("4×", FAILS))
+    )
+    for stated in (FAILS, UNSETTLED):
+        finding = Finding(Market.BASIS, "figure", figure, Unit.TIMES, stated, tried=tried)
+        assert finding.verdict is stated
+        assert lacking([finding]) == [f"figure (basis: {stated.value})"]
+        assert condition(finding) == (
+            f"**{UNKNOWN}**. Not settled at 3× (2.00 ± 0.10×). "
+            "Not at 2× (2.00 ± 0.10×), 4× (2.00 ± 0.10×)"
+        )
+        never = replace(finding, never="while both are one")
+        assert lacking([never]) == []
+        assert condition(never).startswith("**It cannot hold** while both are one. Not settled")
+    held = Finding(Market.BASIS, "figure", figure, Unit.TIMES, HOLDS)
+    assert lacking([held]) == []
+    assert condition(held) == ""
+
+
+def test_twins_of_the_fitted_pair_have_the_volatility_of_its_first_leg() -> None:
+    (claim,) = chosen(["neutrality"])
+    pair = claim.studies[1]
+    own, alike = (
+        load_study(claim, it, SCENARIOS).market for it in (pair, dict(pair.variants)["twins"])
+    )
+    for first, second in zip(own.regimes, alike.regimes, strict=True):
+        assert second.volatility == (first.volatility[0],) * 2
+    for first, second in zip(own.volatility_regimes, alike.volatility_regimes, strict=True):
+        assert second.multiplier == (first.multiplier[0],) * 2
+
+
 def test_a_market_takes_the_place_of_another() -> None:
     own = (
         'name = "x"\n\n# on the simulation\n[simulation]\npaths = 1\n\n[market]\na = 1\n'
@@ -147,13 +199,13 @@ def test_the_articles_market_is_the_same_in_every_file() -> None:
 
 @pytest.mark.parametrize(("claim", "name", "study"), STUDIES, ids=IDS)
 def test_every_study_loads_and_runs(claim: Claim, name: str, study: Study) -> None:
-    """One path and five steps on the oracle, at both ends of every axis."""
+    """One path and five steps on the oracle, at both ends of every axis; a variant at one."""
     scenario = load_study(claim, study, SCENARIOS)
     assert scenario.simulation.paths >= 320  # ten for each batch
     found = axes(scenario)
     simulation = simulation_spec(scenario)
     simulation = SimulationSpec(steps=5, step=simulation.step, seed=simulation.seed)
-    for end in (0, -1):
+    for end in (0, -1) if study in claim.studies else (-1,):
         point = {axis.key: axis.values[end] for axis in found}
         market = market_spec(scenario, point)
         policy = resolved(policy_spec(scenario, point), market)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from stresscube.claims import studies
 from stresscube.claims.catalogue import CLAIMS
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Study
+from stresscube.claims.conditions import UNKNOWN
+from stresscube.claims.page import MARKETS
 from stresscube.claims.studies import How, stamp
 from stresscube.cli import app
 from stresscube.cli import claims as command
@@ -25,6 +28,7 @@ from stresscube_kernels.lines import Constant
 from stresscube_kernels.programs import Programs, programs
 
 DOCS = ROOT / "docs" / "claims.md"
+NUMBER = r"-?[\d,.]+"
 VERDICTS = r"(holds only if|holds|does not hold|not settled)"
 
 
@@ -35,7 +39,7 @@ def call(*arguments: str | Path) -> Result:
 
 def shape(text: str) -> list[str]:
     """Return a page without what depends on its figures."""
-    lines = [line for line in text.splitlines() if not line.startswith("- ")]
+    lines = [line for line in text.splitlines() if line and not line.startswith("- ")]
     found = "\n".join(lines).replace("**", "")
     found = re.sub(rf"{VERDICTS}( \([\w ,]+\))?(?= \|)", "V", found)
     found = re.sub(r"\| [^|]* \| V \|", "| F | V |", found)
@@ -49,7 +53,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "run_study", lambda claim, study, _: made(claim, study, {}))
         found = call("--quiet", "-o", out)
-    assert found.exit_code == 0, found.output
+    # Nothing is shown by figures that are all 0, so nothing holds under any condition.
+    assert found.exit_code == 1, found.output
+    assert "claims.md: no condition is known under which it would hold: fees of" in found.output
     return out.read_text()
 
 
@@ -114,6 +120,8 @@ def test_a_claim_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert claim["claim"] == "paper-trading"
     assert [it["verdict"] for it in claim["findings"]][2] == "holds"
     assert [it["paths"] for it in claim["runs"]] == [64, 64]
+    assert claim["runs"][1]["settings"] == ['simulation.horizon="547d"']
+    assert claim["findings"][0]["tried"][0]["setting"] == "after 18 months"
     folders = sorted(it.name for it in Path("runs/claims").iterdir())
     assert len(folders) == 2
     again = call(*words)
@@ -156,6 +164,63 @@ def test_a_stop_keeps_what_is_done_and_says_how_to_go_on(
     assert "stopped; 1 claim done" in found.output
     again = f"stresscube claims {SCENARIOS} --runs runs/claims --only noise --only holding"
     assert f"to go on: {again} --paths 64" in found.output
+
+
+def under(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (claim's title, market, question, verdict) of every row of a page's tables."""
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[2:-1]:
+        title = section.partition("\n")[0]
+        for row in re.findall(r"^\| ([\w' ]+) \| (.+) \| [^|]+ \| \*\*(.+)\*\* \|$", section, re.M):
+            yield title, *row
+
+
+def condition_of(text: str, title: str, market: str, question: str) -> str:
+    """Return what a page says of one row under its table."""
+    section = text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    part = section.partition(f"\n*{question[:1].upper()}{question[1:]}.*")[2].partition("\n*")[0]
+    (line,) = re.findall(rf"^- {market.capitalize()}: (.*)$", part, re.MULTILINE)
+    return line
+
+
+def test_every_row_that_does_not_hold_names_the_assumption_under_which_it_would() -> None:
+    """With the figure of a run that held, or with the reason why none can."""
+    text = DOCS.read_text()
+    rows = list(under(text))
+    assert len(rows) > 70
+    failing = [it for it in rows if it[3] != "holds"]
+    assert len(failing) > 40
+    held = rf"\*\*(It holds|It would hold)\*\* .*?\({NUMBER}( ± {NUMBER})?"
+    for title, market, question, verdict in failing:
+        words = condition_of(text, title, market, question)
+        assert UNKNOWN not in words
+        found = re.search(held, words) or re.search(r"\*\*It cannot hold\*\* \w", words)
+        assert found, (title, market, question)
+        assert ("It holds" in words) == (verdict == "holds only if"), words
+
+
+def test_what_fails_on_the_page_is_tried_otherwise_by_the_code() -> None:
+    failing = {it[:3] for it in under(DOCS.read_text()) if it[3] != "holds"}
+    findings = {
+        (claim.title, MARKETS[it.market], it.question): it
+        for claim in CLAIMS
+        for study in claim.studies
+        for it in claim.judge(made(claim, study, {}))
+    }
+    assert failing <= set(findings)
+    for key in failing:
+        assert findings[key].tried or findings[key].never, key
+
+
+def test_a_page_with_a_claim_that_lacks_its_condition_is_refused(page: str, tmp_path: Path) -> None:
+    old = tmp_path / "claims.md"
+    text = DOCS.read_text()
+    section = text.index("## 0.5% for noisy pairs, 1.2% for stable ones")
+    start = text.index("**It holds**", section)
+    old.write_text(f"{text[:start]}**{UNKNOWN}**{text[text.index('.', start + 60) :]}")
+    found = call("--check", "-o", old)
+    assert found.exit_code == 1
+    assert "claims.md: no condition is known under which it would hold: 0.5% for" in found.output
+    assert page.count(UNKNOWN) > 40
 
 
 def test_every_claim_is_on_the_page(page: str) -> None:

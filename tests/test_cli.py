@@ -303,7 +303,10 @@ def test_plot_writes_a_picture_and_says_what_was_fixed(run_folder: Path) -> None
     assert Path("p.svg").read_text().startswith("<?xml")
     wrong = call("plot", run_folder, "--x", "leverge")
     assert wrong.exit_code == 2
+    assert "--x leverge: no dim of" in wrong.stderr
     assert "did you mean leverage?" in wrong.stderr
+    same = call("plot", run_folder, "--x", "leverage", "--y", "leverage")
+    assert "--x and --y are both leverage: a heat map needs two dims" in same.stderr
 
 
 def test_the_command_to_go_on_is_the_whole_command() -> None:

@@ -70,18 +70,19 @@ def cut(
     *,
     where: Where | None = None,
     max_liquidation: float = 0.01,
+    names: tuple[str, str] = ("x =", "y ="),
 ) -> Plane:
     """Return the plane of a metric over dims x and y.
 
     A dim that neither `where` nor the plane settles stands at a value that is named in the
     result: a market dim where liquidation is likeliest, a policy dim at the best policy's
     value (the venue, if leverage is a side, where its cap is highest), a quantile on the bad
-    side.
+    side. names: how x and y are written where they are asked for, for messages.
     Raises StresscubeError for an unknown metric, dim or value.
     """
     check_metric(summary, metric)
     data = select(summary, where or {})
-    x, y = _sides(data, metric, x, y)
+    x, y = _sides(data, metric, x, y, names)
     data, fixed = _settle(data, metric, (x, y), max_liquidation)
     return Plane(
         metric=metric,
@@ -119,15 +120,18 @@ def _by_interest(data: xr.Dataset, metric: str) -> list[str]:
     return sorted([*preferred, *others], key=lambda dim: data.sizes[dim] == 1)
 
 
-def _sides(data: xr.Dataset, metric: str, x: str | None, y: str | None) -> tuple[str, str]:
+def _sides(
+    data: xr.Dataset, metric: str, x: str | None, y: str | None, names: tuple[str, str]
+) -> tuple[str, str]:
     """Return the two dims, checked; those not given are chosen, the preferred ones first."""
     dims = [str(dim) for dim in data[metric].dims if dim in selectable(data)]
-    for option, dim in (("--x", x), ("--y", y)):
+    for option, dim in zip(names, (x, y), strict=True):
         if dim is not None and dim not in dims:
             hint = suggest(dim, dims)
             raise StresscubeError(f"{option} {dim}: no dim of {metric}{hint} ({listing(dims)})")
     if x is not None and x == y:
-        raise StresscubeError(f"--x and --y are both {x}: a heat map needs two dims")
+        both = " and ".join(name.removesuffix(" =") for name in names)
+        raise StresscubeError(f"{both} are both {x}: a heat map needs two dims")
     free = [dim for dim in _by_interest(data, metric) if dim not in (x, y)]
     missing = (x is None) + (y is None)
     if len(free) < missing:

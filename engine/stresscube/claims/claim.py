@@ -8,7 +8,11 @@ from enum import Enum
 
 from stresscube.claims.cells import Cube
 from stresscube.claims.estimate import Estimate
-from stresscube.claims.verdicts import Verdict, every
+from stresscube.claims.trial import Trial
+from stresscube.claims.units import Unit
+from stresscube.claims.verdicts import Verdict, every, or_only_if
+
+__all__ = ["Claim", "Finding", "Judge", "Market", "Study", "Unit", "overall"]
 
 
 class Market(Enum):
@@ -27,16 +31,6 @@ class Market(Enum):
     def real(self) -> bool:
         """Whether it was calibrated to recorded prices."""
         return self is not Market.ARTICLE
-
-
-class Unit(Enum):
-    """How a figure is written; percent, points and basis points are of fractions."""
-
-    NUMBER = ("", 1.0)
-    TIMES = ("×", 1.0)
-    PERCENT = (" %", 1e2)
-    POINTS = (" points", 1e2)
-    BASIS_POINTS = (" bp", 1e4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +59,40 @@ class Study:
 class Finding:
     """One part of a claim, judged in one market.
 
-    question: what was compared. figure: None where this market cannot put it to the test.
-    depends: on what the verdict hangs; its numbers are formatted from results. For a verdict of
-    "only if" it says under what assumption it holds.
+    question: what was compared. figure: None where this market cannot put it to the test. stated:
+    the verdict on the claim as it stands. why: the reason, the same in every market, without
+    results. depends: what hangs on this market; its numbers are formatted from results. tried:
+    every other setting that was tried. never: why none can make it hold as it stands, a proof and
+    no result; empty where one can.
     """
 
     market: Market
     question: str
     figure: Estimate | None
     unit: Unit
-    verdict: Verdict
-    depends: str
+    stated: Verdict
+    depends: str = ""
+    why: str = ""
+    tried: tuple[Trial, ...] = ()
+    never: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict, with what was tried.
+
+        A claim that holds under another reading, policy or venue holds only if. So it does in the
+        article's market if that is altered, which is made up as it is; of a market that was
+        measured an altered one says nothing.
+        """
+        near = (it for it in self.tried if not (it.altered and self.market.real))
+        return or_only_if(self.stated, (it.verdict for it in near))
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether it holds as stated, or is known where it would, or why it cannot."""
+        if self.stated is Verdict.HOLDS:
+            return True
+        return bool(self.never) or any(it.holds for it in self.tried)
 
 
 Judge = Callable[[Cube], Iterable[Finding]]

@@ -6,9 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from stresscube.claims.claim import Claim, Finding, Market, Study, overall
+from stresscube.claims.conditions import UNKNOWN, condition
 from stresscube.claims.studies import Stamp, stamp
 from stresscube.claims.verdicts import SIGMAS, Verdict
 from stresscube.claims.words import written
@@ -26,10 +28,14 @@ scenario in [scenarios/claims](../scenarios/claims/README.md); `stresscube claim
 docs/claims.md` runs them all and writes this page. No verdict is written by hand: a claim \
 holds, or does not, where its figure lies {SIGMAS:g} standard errors on one side of what the \
 sentence says, and is not settled in between. "Holds only if" is a claim that does not hold as \
-it is stated and does under another reading or setting that was tried; the text under the \
-table says which, and lists all that were tried, since each had its chance. Beside the verdict \
-on the whole stands what became of its parts. ± is one standard error; differences and ratios \
-are paired, on the same paths.
+it is stated and does under another reading, policy or venue that was tried, or in the \
+article's market made different. Where only a market other than the fitted one would do, the \
+verdict on a fitted market stays "does not hold", and the text under the table says in what \
+market it **would hold**. Every claim that does not hold as stated has such a sentence, with the \
+figure of a run. Such settings were searched for: all that the runs of this page tried stand \
+beside it, since each had its chance; others were looked at on the way. Beside the \
+verdict on the whole stands what became of its parts. ± is one standard error; differences and \
+ratios are paired, on the same paths.
 
 The **article's** market is made to suit it: two coins with a correlation of .85, and a basis \
 between them that jumps, and reverts within the hour, so that a trader who enters by the \
@@ -50,7 +56,8 @@ RUNS = """\
 `stresscube claims --check -o docs/claims.md` says whether the page is of the code as it is. The \
 scenario's digest is of all that a run asks; the step's is of every line that market and account \
 compute in it (`stresscube kernel` prints them), so that a change of the model shows. How units \
-are converted and how outcomes are summarised stands in neither.
+are converted and how outcomes are summarised stands in neither. A run of several words is the \
+scenario with settings laid over it; `stresscube claims --json` prints them, and all that was tried.
 """
 RUN = re.compile(
     r"^\| ([\w-]+) \| ([\w-]+) \| .* \| `([0-9a-f]{12})` \| `([0-9a-f]{12})` \|$", re.MULTILINE
@@ -96,6 +103,12 @@ def stale(text: str, claims: Iterable[Claim], folder: Path) -> list[str]:
     ]
 
 
+def unconditioned(text: str) -> list[str]:
+    """Return the titles of a page's claims that fail somewhere without a condition."""
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    return [it.partition("\n")[0] for it in sections if UNKNOWN in it]
+
+
 def _summary(tested: Sequence[Tested]) -> str:
     lines = [f"| claim | {' | '.join(MARKETS.values())} |", "|---|" + "---|" * len(MARKETS)]
     for it in tested:
@@ -126,13 +139,38 @@ def _section(it: Tested) -> str:
             f"| {MARKETS[finding.market]} | {_cell(finding.question)} | {figure} "
             f"| **{finding.verdict.value}** |"
         )
-    lines.append("")
-    lines += [
-        f"- {MARKETS[finding.market].capitalize()}, {finding.question}: {finding.depends}."
-        for finding in it.findings
-        if finding.depends
-    ]
+    said: set[str] = set()
+    for question, group in groupby(sorted_by_question(it.findings), lambda one: one.question):
+        lines += _under(question, tuple(group), said)
     return "\n".join(lines) + "\n"
+
+
+def sorted_by_question(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings with the markets of a question next to each other, else as they were."""
+    places = [it.question for it in findings]
+    return sorted(findings, key=lambda it: places.index(it.question))
+
+
+def _under(question: str, group: Sequence[Finding], said: set[str]) -> list[str]:
+    """Return what stands under a table of one question: why, and each market with its condition.
+
+    said: reasons that stand there already; one that is new is added.
+    """
+    why = next((it.why for it in group if it.why not in ("", *said)), "")
+    said.add(why)
+    lines = ["", f"*{question[:1].upper()}{question[1:]}.* {_sentence(why) if why else ''}".strip()]
+    found = [(it.market, (it.depends, condition(it))) for it in group]
+    bullets = [
+        f"- {MARKETS[market].capitalize()}: {' '.join(_sentence(it) for it in parts if it)}"
+        for market, parts in found
+        if any(parts)
+    ]
+    return [*lines, "", *bullets] if bullets else lines
+
+
+def _sentence(text: str) -> str:
+    """Return a text that begins with a capital and ends with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _runs(tested: Sequence[Tested]) -> str:
@@ -143,7 +181,7 @@ def _runs(tested: Sequence[Tested]) -> str:
             file = study.file or f"{it.claim.name}.toml"
             lines.append(
                 f"| {it.claim.name} | {name} "
-                f"| [{file}](../scenarios/claims/{file}) | {paths:,} | {seed} "
+                f"| {file} | {paths:,} | {seed} "
                 f"| `{of.scenario}` | `{of.step}` |"
             )
     return "\n".join(lines) + "\n"

@@ -1,23 +1,28 @@
-"""Looking for the setting under which a claim would hold."""
+"""Settings under which a claim is tried that does not hold as it stands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from stresscube.claims.claim import Unit
 from stresscube.claims.estimate import Estimate
 from stresscube.claims.verdicts import Verdict
-from stresscube.claims.words import written
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One setting that was tried: its name, the figure there, and the verdict there."""
+    """One setting that was tried, the figure there, and the verdict there.
 
+    place and label: as they follow "It holds": `at`, `20× for 40 days`; of several with one place
+    it is written once. altered: whether the market is another than the one that was asked about,
+    and not only its trader or its venue.
+    """
+
+    place: str
     label: str
     figure: Estimate
     verdict: Verdict
+    altered: bool = False
 
     @property
     def holds(self) -> bool:
@@ -26,15 +31,11 @@ class Trial:
 
 
 def tried(
-    settings: Iterable[tuple[str, Estimate]], rule: Callable[[Estimate], Verdict]
-) -> list[Trial]:
+    place: str,
+    settings: Iterable[tuple[str, Estimate]],
+    rule: Callable[[Estimate], Verdict],
+    *,
+    altered: bool = False,
+) -> tuple[Trial, ...]:
     """Return what a rule says of each named figure."""
-    return [Trial(label, figure, rule(figure)) for label, figure in settings]
-
-
-def found(trials: Sequence[Trial], unit: Unit, what: str) -> str:
-    """Return in words where the claim holds among the settings tried, with all their figures."""
-    where = [it.label for it in trials if it.holds]
-    start = f"It holds {what} {', '.join(where) or 'none of those tried'}"
-    figures = "; ".join(f"{it.label}: {written(it.figure, unit)}" for it in trials)
-    return f"{start} ({figures})"
+    return tuple(Trial(place, label, figure, rule(figure), altered) for label, figure in settings)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stresscube.claims.claim import Unit
 from stresscube.claims.estimate import Estimate
+from stresscube.claims.units import Unit
 from stresscube.text import uncertain
 
 

@@ -13,8 +13,10 @@ from rich.markup import escape
 
 from stresscube.claims.catalogue import CLAIMS, chosen
 from stresscube.claims.claim import Claim, Finding, overall
-from stresscube.claims.page import MARKETS, Tested, page, stale
+from stresscube.claims.conditions import condition, lacking
+from stresscube.claims.page import MARKETS, Tested, page, stale, unconditioned
 from stresscube.claims.studies import How, run_study, stamp
+from stresscube.claims.verdicts import Verdict
 from stresscube.claims.words import written
 from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
@@ -22,6 +24,8 @@ from stresscube.cli.errors import stop
 from stresscube.cli.progress import meter
 from stresscube.errors import Interrupted, StresscubeError
 from stresscube.text import plural
+
+WITHOUT = "no condition is known under which it would hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,9 @@ def claims(options: ClaimsOptions) -> None:
         emit({"claims": [document(it) for it in tested]})
     elif not options.quiet:
         _print(tested, options.out)
+    without = [words for it in tested for words in lacking(it.findings)]
+    if options.out is not None and without:
+        stop(f"{options.out}: {WITHOUT}: {'; '.join(without)}", 1)
 
 
 def document(tested: Tested) -> dict[str, Any]:
@@ -84,13 +91,32 @@ def document(tested: Tested) -> dict[str, Any]:
                 "figure": None if it.figure is None else it.figure.value,
                 "standard_error": None if it.figure is None else it.figure.error,
                 "verdict": it.verdict.value,
+                "why": it.why,
                 "depends": it.depends,
+                "tried": [
+                    {
+                        "setting": f"{trial.place} {trial.label}".strip(),
+                        "figure": trial.figure.value,
+                        "standard_error": trial.figure.error,
+                        "verdict": trial.verdict.value,
+                        "market_altered": trial.altered,
+                    }
+                    for trial in it.tried
+                ],
+                "never": it.never,
             }
             for it in tested.findings
         ],
         "runs": [
-            {"run": name, "paths": paths, "seed": seed, "digest": of.scenario, "step": of.step}
-            for name, _, paths, seed, of in tested.runs
+            {
+                "run": name,
+                "settings": study.settings,
+                "paths": paths,
+                "seed": seed,
+                "digest": of.scenario,
+                "step": of.step,
+            }
+            for name, study, paths, seed, of in tested.runs
         ],
     }
 
@@ -134,6 +160,8 @@ def _check(options: ClaimsOptions) -> None:
     changed = stale(text, CLAIMS, options.scenarios)
     if changed:
         stop(f"{options.out}: out of date: {'; '.join(changed)}", 1)
+    if without := unconditioned(text):
+        stop(f"{options.out}: {WITHOUT}: {'; '.join(without)}", 1)
     console().print(escape(f"{options.out}: up to date"), soft_wrap=True)
 
 
@@ -143,6 +171,9 @@ def _print(tested: tuple[Tested, ...], written_to: Path | None) -> None:
         out.print(f"[bold]{escape(it.claim.title)}[/]", soft_wrap=True)
         for finding in it.findings:
             out.print(f"  {escape(_line(finding))}", soft_wrap=True)
+            if finding.verdict is not Verdict.HOLDS:
+                words = condition(finding).replace("**", "")
+                out.print(f"    [dim]{escape(words)}[/]", soft_wrap=True)
     if written_to is not None:
         out.print(escape(f"written to {written_to}"), soft_wrap=True)
 

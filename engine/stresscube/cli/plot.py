@@ -29,7 +29,15 @@ def plot(
     path = out if out is not None else Path(f"{metric}.png")
     check_extension(path)
     summary = open_summary(run)
-    plane = cut(summary, metric, x, y, where=parse_where(where), max_liquidation=max_liquidation)
+    plane = cut(
+        summary,
+        metric,
+        x,
+        y,
+        where=parse_where(where),
+        max_liquidation=max_liquidation,
+        names=("--x", "--y"),
+    )
     # matplotlib takes half a second to import, so faults of the question are told first.
     from stresscube.plot import heat_map, save
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from stresscube.claims.altered import in_every_regime
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
 from stresscube.claims.tested.holding import minutes
-from stresscube.claims.trial import Trial, found, tried
-from stresscube.claims.verdicts import Verdict, above, below, or_only_if
+from stresscube.claims.trial import Trial
+from stresscube.claims.verdicts import Verdict, above, below
 
 LEAK = 0.01
 """Share of the P&L that counts as measurable leakage."""
@@ -17,21 +18,45 @@ ENOUGH = 0.05
 """Share that half a second may cost where it is fast enough."""
 DIM = "mispricing_0_half_life"
 
+Cell = dict[str, object]
+
 
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield what 1.2 s costs against 0.3 s, and what half a second costs against none."""
-    slow = [(words, _lost(cube, "quick", "slow", base)) for words, base in _places(cube)]
-    half = [(words, _lost(cube, "none", "half", base)) for words, base in _places(cube)]
     question = "of the P&L that {} earns, lost by a lag of {}"
-    yield _finding(cube, question.format("a lag of 0.3 s", "1.2 s"), tried(slow, _leaks))
-    yield _finding(cube, question.format("no lag", "0.5 s"), tried(half, _enough))
+    yield _finding(cube, question.format("a lag of 0.3 s", "1.2 s"), ("quick", "slow"), _leaks)
+    yield _finding(cube, question.format("no lag", "0.5 s"), ("none", "half"), _enough)
 
 
-def _places(cube: Cube) -> list[tuple[str, dict[str, object]]]:
-    """Return the half-lives of the market, the longest first."""
-    if DIM not in cube.data.dims:
-        return [("as fitted", {})]
-    return [(minutes(it), {DIM: it}) for it in reversed(cube.axis(DIM))]
+def _finding(
+    cube: Cube, question: str, venues: tuple[str, str], rule: Callable[[Estimate], Verdict]
+) -> Finding:
+    lives = list(reversed(cube.axis(DIM))) if DIM in cube.data.dims else []
+    base = _lost(cube, *venues, {DIM: lives[0]} if lives else {})
+    places: list[tuple[Cube, Cell, float]] = [(cube, {DIM: it}, it) for it in lives[1:]]
+    places += [(it, {}, SHORT[name]) for name, it in cube.variants.items()]
+    return Finding(
+        cube.market,
+        question,
+        base,
+        Unit.PERCENT,
+        rule(base),
+        why="a lag costs what a spike reverts meanwhile, so the half-life of spikes decides",
+        tried=tuple(
+            _trial(_lost(at, *venues, cell), hours, rule, altered=not lives)
+            for at, cell, hours in places
+        ),
+    )
+
+
+def _trial(
+    figure: Estimate, hours: float, rule: Callable[[Estimate], Verdict], *, altered: bool
+) -> Trial:
+    return Trial("for a half-life of", minutes(hours), figure, rule(figure), altered)
+
+
+SHORT = {"20s": 20 / 3600, "5s": 5 / 3600}
+"""Half-lives, in hours, that the basis is given in place of its own."""
 
 
 def _lost(cube: Cube, fast: str, slow: str, base: dict[str, object]) -> Estimate:
@@ -55,16 +80,9 @@ def _enough(figure: Estimate) -> Verdict:
     return below(figure, ENOUGH)
 
 
-def _finding(cube: Cube, question: str, trials: list[Trial]) -> Finding:
-    return Finding(
-        cube.market,
-        question,
-        trials[0].figure,
-        Unit.PERCENT,
-        or_only_if(trials[0].verdict, [it.verdict for it in trials[1:]]),
-        "a lag costs what a spike reverts meanwhile, so the half-life of spikes decides. "
-        + found(trials, Unit.PERCENT, "for a half-life of"),
-    )
+def _quick(half_life: str) -> tuple[str, Study]:
+    settings = in_every_regime(Market.BASIS, "mispricing[0].half_life", f'"{half_life}"')
+    return half_life, Study(Market.BASIS, settings)
 
 
 CLAIM = Claim(
@@ -78,6 +96,6 @@ CLAIM = Claim(
     "least 1% of the P&L before costs that 0.3 s earns; half a second is enough if it loses less "
     "than 5% of what no lag earns. The half-life of spikes is swept down to seconds. The real "
     "pair has none.",
-    studies=(Study(), Study(Market.BASIS)),
+    studies=(Study(), Study(Market.BASIS, variants=tuple(map(_quick, SHORT)))),
     judge=judge,
 )

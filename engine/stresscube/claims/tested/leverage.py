@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from stresscube.claims.altered import in_every_regime, spiky
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate, combine
 from stresscube.claims.trial import Trial
-from stresscube.claims.verdicts import Verdict, above, below, every, or_only_if
+from stresscube.claims.verdicts import Verdict, above, below, every
 from stresscube.claims.words import written
 from stresscube.policies import Floats
 
 Cell = dict[str, object]
 NOISE = "market_signal_noise"
+WORDS = {
+    "edge": "without costs, where leg a gains 0.27% a day on leg b",
+    "double": "without costs, where leg a gains 0.55% a day on leg b",
+    "apart": "for legs with a correlation of .85 and the article's basis,",
+}
+SKILL = " with noise of {:g} standard deviations in the signal"
 FAR = 4.0
 LEAST = 1e-12
 """What counts as left of an account in ruin, for its logarithm."""
@@ -23,31 +31,92 @@ LEAST = 1e-12
 
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield whether 10× is best, gross or per leg, and what 20× and 50× add."""
-    bases: list[tuple[str, Cell]] = [("as it is", {})]
-    if NOISE in cube.data.dims:
-        bases = [(f"noise of {it:g} standard deviations", {NOISE: it}) for it in cube.axis(NOISE)]
+    noises = cube.axis(NOISE) if NOISE in cube.data.dims else []
+    own: Cell = {NOISE: noises[0]} if noises else {}
+    places = [Place(SKILL.format(it).strip(), cube, {NOISE: it}) for it in noises[1:]]
+    for name, it in cube.variants.items():
+        swept = it.axis(NOISE) if NOISE in it.data.dims else []
+        cells: list[tuple[str, Cell]] = [(SKILL.format(noise), {NOISE: noise}) for noise in swept]
+        places += [
+            Place(f"{WORDS[name]}{words}", it, cell, altered=True)
+            for words, cell in cells or [("", {})]
+        ]
     for level, words in ((10.0, "gross"), (20.0, "for each leg, 20 gross")):
-        yield _best(cube, bases, level, words)
-    yield _proportion(cube, bases[0][1])
+        yield _best(Place("", cube, own), places, level, words)
+    yield _proportion(Place("", cube, own), places)
 
 
-def _best(cube: Cube, bases: Sequence[tuple[str, Cell]], level: float, words: str) -> Finding:
-    trials = [Trial(name, *_gap(cube, base, level)) for name, base in bases]
-    tops = "; ".join(f"{name}: {_top(cube, base):g}×" for name, base in bases)
-    listed = "; ".join(
-        f"{it:g}×: {written(growth(cube, bases[0][1], it))}, liquidated "
-        f"{written(cube.at('liquidation_probability', leverage=it, **bases[0][1]), Unit.PERCENT)}"
-        for it in cube.axis("leverage")
-    )
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cell but for its leverage, and whether it is in an altered market."""
+
+    words: str
+    cube: Cube
+    cell: Cell
+    altered: bool = False
+
+    def growth(self, leverage: float) -> Estimate:
+        """Return the growth of the median at a leverage."""
+        return growth(self.cube, self.cell, leverage)
+
+    def dead(self, leverage: float) -> Estimate:
+        """Return how many are liquidated at a leverage."""
+        return self.cube.at("liquidation_probability", leverage=leverage, **self.cell)
+
+    @property
+    def top(self) -> float:
+        """The leverage at which the median grows most."""
+        return max(self.cube.axis("leverage"), key=lambda it: self.growth(it).value)
+
+
+def _best(own: Place, places: Sequence[Place], level: float, words: str) -> Finding:
+    figure, stated = _gap(own.cube, own.cell, level)
+    listed = "; ".join(f"{it:g}×: {_grown(own, it)}" for it in own.cube.axis("leverage"))
     return Finding(
-        cube.market,
+        own.cube.market,
         f"growth of the median account in two weeks at 10× {words}, less that at the best other",
-        trials[0].figure,
+        figure,
         Unit.NUMBER,
-        or_only_if(trials[0].verdict, [it.verdict for it in trials[1:]]),
-        "the edge, and so what leverage is best, gross, by the noise in the signal: "
-        f"{tops}. The claim, in turn: {', '.join(it.verdict.value for it in trials)}"
-        + (f". Growth, the logarithm of the median, as it is: {listed}" if level == 10.0 else ""),
+        stated,
+        f"best is {own.top:g}× gross"
+        + (
+            f". Growth, the logarithm of the median, and all liquidations: {listed}"
+            if level == 10.0
+            else ""
+        ),
+        "growth rises with leverage as the edge does and falls as its square, with the variance: "
+        "what is best is a matter of the edge. Where a trade loses it is the least, where hardly "
+        "anything varies the most",
+        tuple(_at(it, level) for it in places),
+    )
+
+
+def _at(place: Place, level: float) -> Trial:
+    """Return whether a leverage is best at a place, and by how much it leads those far from it."""
+    nearest, verdict = _gap(place.cube, place.cell, level)
+    if verdict is not Verdict.HOLDS:
+        return Trial(f"{place.words},", f"best {place.top:g}×", nearest, verdict, place.altered)
+    lead = min(_far(_gaps(place.cube, place.cell, level), level), key=lambda it: it.value)
+    label = f"best {level:g}×, ahead of those far from it by at least"
+    return Trial(f"{place.words},", label, lead, verdict, place.altered)
+
+
+def _gaps(cube: Cube, base: Cell, level: float) -> dict[float, Estimate]:
+    """Return by how much the median grows more than at each other leverage."""
+    own = growth(cube, base, level)
+    return {it: own - growth(cube, base, it) for it in cube.axis("leverage") if it != level}
+
+
+def _far(gaps: dict[float, Estimate], level: float) -> list[Estimate]:
+    """Return the gaps to leverages four times as high or more, or a quarter as high or less."""
+    return [gap for it, gap in gaps.items() if it >= FAR * level or level >= FAR * it]
+
+
+def _grown(own: Place, level: float) -> str:
+    """Return growth as text, and how many were liquidated if any was."""
+    dead = own.dead(level)
+    return written(own.growth(level)) + (
+        f", liquidated {written(dead, Unit.PERCENT)}" if dead.value else ""
     )
 
 
@@ -57,19 +126,14 @@ def _gap(cube: Cube, base: Cell, level: float) -> tuple[Estimate, Verdict]:
     Growth is flat about its maximum, so neighbours need not be told apart; one that is shown
     better decides against it.
     """
-    own = growth(cube, base, level)
-    gaps = {it: own - growth(cube, base, it) for it in cube.axis("leverage") if it != level}
+    own, gaps = growth(cube, base, level), _gaps(cube, base, level)
     nearest = min(gaps.values(), key=lambda it: it.value)
-    far = [gap for it, gap in gaps.items() if it >= FAR * level or level >= FAR * it]
+    far = _far(gaps, level)
     if any(below(it) is Verdict.HOLDS for it in gaps.values()):
         return nearest, Verdict.FAILS
     if nearest.value < 0.0:
         return nearest, Verdict.UNSETTLED
     return nearest, every((above(own), *map(above, far)))
-
-
-def _top(cube: Cube, base: Cell) -> float:
-    return max(cube.axis("leverage"), key=lambda it: growth(cube, base, it).value)
 
 
 def growth(cube: Cube, base: Cell, leverage: float) -> Estimate:
@@ -82,32 +146,58 @@ def _log_growth(gain: Floats) -> Floats:
     return np.log(np.maximum(1.0 + gain, LEAST))
 
 
-def _proportion(cube: Cube, base: Cell) -> Finding:
+def _proportion(own: Place, places: Sequence[Place]) -> Finding:
     """Judge that 20× and 50× add liquidations without returns in proportion."""
-    ten, twenty, fifty = (growth(cube, base, it) for it in (10, 20, 50))
-    dead = [cube.at("liquidation_probability", leverage=it, **base) for it in (10, 20, 50)]
-    parts = [
-        every((_out_of_proportion(ten, it, level / 10.0), above(risk - dead[0])))
-        for it, level, risk in ((twenty, 20.0, dead[1]), (fifty, 50.0, dead[2]))
+    parts = [_part(own, it) for it in (20.0, 50.0)]
+    ten, fifty = own.growth(10), own.growth(50)
+    trials = [Trial("of", f"{it:g}× alone", *_part(own, it)) for it in (20.0, 50.0)]
+    trials += [
+        Trial("of 50× alone,", it.words, *_part(it, 50.0), it.altered)
+        for it in places
+        if it.altered
     ]
     return Finding(
-        cube.market,
+        own.cube.market,
         "growth of the median account in two weeks at 50× gross, over that at 10×",
         fifty / ten,
         Unit.TIMES,
-        or_only_if(every(parts), parts),
+        every(verdict for _, verdict in parts),
+        f"growth at 10× is {written(ten)}. Liquidated at 10×, 20× and 50×: "
+        + ", ".join(written(own.dead(it), Unit.PERCENT) for it in (10, 20, 50)),
         "the claim is of 20× and of 50×, that more are liquidated and growth is less than in "
-        f"proportion, or is loss. Growth at 10× is {written(ten)}; at 20× it is "
-        f"{written(twenty / ten, Unit.TIMES)} that. The claim of 20×: {parts[0].value}; of 50×: "
-        f"{parts[1].value}. Liquidated at 10×, 20× and 50×: "
-        + ", ".join(written(it, Unit.PERCENT) for it in dead),
+        "proportion, or is loss",
+        tuple(trials),
     )
+
+
+def _part(place: Place, level: float) -> tuple[Estimate, Verdict]:
+    """Judge one leverage against 10×: the growth over that at 10×, and the verdict."""
+    ten, more = place.growth(10), place.growth(level)
+    less = _out_of_proportion(ten, more, level / 10.0)
+    return more / ten, every((less, above(place.dead(level) - place.dead(10))))
 
 
 def _out_of_proportion(ten: Estimate, more: Estimate, times: float) -> Verdict:
     if above(ten) is not Verdict.HOLDS:
         return below(more)
     return below(more - ten * times)
+
+
+def _gaining(drift: float) -> Study:
+    settings = ("venues.B.taker_fee=0", "venues.B.slippage=0", 'policy.side="fixed"')
+    drifts = in_every_regime(Market.PAIR, "drift", f"[{drift}, 0]")
+    return Study(Market.PAIR, (*settings, *drifts))
+
+
+def _apart() -> Study:
+    """Return the real basis as a pair of two coins, for traders with less and less skill."""
+    settings = [it for it in spiky(Market.BASIS) if "signal_noise" not in it]
+    settings += [
+        "simulation.paths=4000",
+        "market.correlation_regimes.coupling-1.correlation=0.85",
+        "sweep.market.signal_noise=[1.095, 1.11]",
+    ]
+    return Study(Market.BASIS, tuple(settings))
 
 
 CLAIM = Claim(
@@ -121,6 +211,14 @@ CLAIM = Claim(
     "tried. The best balance is the leverage at which the median account grows most, for signals "
     "with less and less skill; as growth is flat about its best, it must be shown to grow, and "
     "faster than at four times the leverage and more, and at a quarter and less.",
-    studies=(Study(), Study(Market.PAIR, ('policy.side="fixed"',)), Study(Market.BASIS)),
+    studies=(
+        Study(),
+        Study(
+            Market.PAIR,
+            ('policy.side="fixed"',),
+            variants=(("edge", _gaining(1.0)), ("double", _gaining(2.0))),
+        ),
+        Study(Market.BASIS, variants=(("apart", _apart()),)),
+    ),
     judge=judge,
 )

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
-from stresscube.claims.verdicts import Verdict, between, or_only_if
-from stresscube.claims.words import number, written
+from stresscube.claims.trial import tried
+from stresscube.claims.verdicts import Verdict, between
+from stresscube.claims.words import number
 
 LEAST, MOST = 5.0, 8.0
 START = 0.008
@@ -16,34 +17,29 @@ START = 0.008
 
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield the ratio of rebalances, by either measure of drift."""
-    ratio = times(cube, "ratio", START)
-    tried = {it: times(cube, "equity", it) for it in cube.axis("rebalance_threshold")}
-    kept = [it for it, figure in tried.items() if claimed(figure) is Verdict.HOLDS]
-    where = f"it is between {LEAST:g} and {MOST:g} at " + ", ".join(
-        f"{number(it, Unit.PERCENT)} ({written(tried[it], Unit.TIMES)})" for it in kept
-    )
+    ratio, equity = (times(cube, measure, START) for measure in ("ratio", "equity"))
+    settings = [
+        (number(it, Unit.PERCENT), times(cube, "equity", it))
+        for it in cube.axis("rebalance_threshold")
+    ]
+    others = tried("for drift of net exposure over equity above", settings, claimed)
     yield Finding(
         cube.market,
         "rebalances a day at 50× over those at 10×, drift of the legs' ratio above 0.8 %",
         ratio,
         Unit.TIMES,
-        or_only_if(claimed(ratio), [claimed(it) for it in tried.values()]),
-        "the ratio of the legs does not know of leverage. It matters where drift is net exposure "
-        f"over equity: {where if kept else 'yet no threshold that was tried gives 5 to 8 times'}",
+        claimed(ratio),
+        why="the ratio of the legs does not know of leverage; net exposure over equity does",
+        tried=others,
     )
-    equity = tried[START]
     yield Finding(
         cube.market,
         "the same, drift of net exposure above 0.8 % of equity",
         equity,
         Unit.TIMES,
-        or_only_if(claimed(equity), [claimed(it) for it in tried.values()]),
-        "a drift that is a fifth as wide is left 25 times as soon by a diffusion that is watched "
-        "without pause; seen once a minute it is less, and jumps make it less still. "
-        + "; ".join(
-            f"{number(it, Unit.PERCENT)}: {written(figure, Unit.TIMES)}"
-            for it, figure in tried.items()
-        ),
+        claimed(equity),
+        why="a drift that is a fifth as wide is left 25 times as soon by a diffusion that is "
+        "watched without pause; seen once a minute it is less, and jumps make it less still",
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
-from stresscube.claims.trial import found, tried
-from stresscube.claims.verdicts import Verdict, below, or_only_if
+from stresscube.claims.trial import tried
+from stresscube.claims.verdicts import Verdict, below
 from stresscube.claims.words import written
 
 BOUND = 0.08
@@ -22,11 +22,12 @@ MODES = {
 def judge(cube: Cube) -> Iterator[Finding]:
     """Yield the liquidations of a month at 10× in each margin mode."""
     for venue, words in MODES.items():
-        levels = cube.axis("leverage")
         trials = tried(
+            "at",
             (
                 (f"{it:g}×", cube.at("liquidation_probability", venue=venue, leverage=it))
-                for it in levels
+                for it in cube.axis("leverage")
+                if it != 10.0
             ),
             manageable,
         )
@@ -37,8 +38,9 @@ def judge(cube: Cube) -> Iterator[Finding]:
             f"liquidated in a month at 10×, {words}",
             base,
             Unit.PERCENT,
-            or_only_if(manageable(base), [it.verdict for it in trials]),
-            f"{found(trials, Unit.PERCENT, 'at')}. The month returns {written(mean, Unit.PERCENT)}",
+            manageable(base),
+            f"the month returns {written(mean, Unit.PERCENT)}",
+            tried=trials,
         )
 
 

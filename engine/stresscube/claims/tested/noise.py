@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
-from stresscube.claims.verdicts import above, or_only_if
+from stresscube.claims.trial import tried
+from stresscube.claims.verdicts import above
 from stresscube.claims.words import written
 
 TIGHT, WIDE = 0.005, 0.012
@@ -49,13 +50,13 @@ def _finding(
         f"mean return of two days on the {kind} pair, {better * 1e2:g}% less {worse * 1e2:g}%",
         figure,
         Unit.BASIS_POINTS,
-        or_only_if(above(figure), [above(it) for it in (spread, drawdown)]),
-        f"rebalances a day: {a_day[0]} against {a_day[1]}. What the threshold saves in standard "
-        f"deviation is {written(spread, Unit.BASIS_POINTS)}, in mean drawdown "
-        f"{written(drawdown, Unit.BASIS_POINTS)}; in trades of a day the difference in return is "
-        f"{written(day, Unit.BASIS_POINTS)}. {USUAL * 1e2:g}% less {worse * 1e2:g}% is "
-        f"{written(usual, Unit.BASIS_POINTS)}. A tight threshold is better only for whoever wants "
-        "less variance at any price, and a noisier pair makes it dearer",
+        above(figure),
+        f"rebalances a day: {a_day[0]} against {a_day[1]}; in trades of a day the difference is "
+        f"{written(day, Unit.BASIS_POINTS)}; {USUAL * 1e2:g}% less {worse * 1e2:g}% is "
+        f"{written(usual, Unit.BASIS_POINTS)}",
+        "a tight threshold is better only for whoever wants less variance at any price, and a "
+        "noisier pair makes it dearer",
+        tried("by", [("standard deviation", spread), ("mean drawdown", drawdown)], above),
     )
 
 

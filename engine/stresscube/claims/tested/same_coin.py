@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stresscube.claims.altered import twins
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
+from stresscube.claims.estimate import Estimate
+from stresscube.claims.trial import Trial
 from stresscube.claims.verdicts import below
 from stresscube.claims.words import written
 
@@ -32,16 +35,37 @@ def judge(cube: Cube) -> Iterator[Finding]:
         two / one,
         Unit.TIMES,
         below(two / one, ALIKE),
-        f"two coins move apart, one coin does so only by its basis. Liquidated at 20× in "
-        f"one account: {dead[0]} and {dead[1]}. Sharpe ratio entered by the spread after fees: "
-        + " and ".join(earned)
-        + ("" if len(earned) > 1 else ", of one coin; two coins have no spread that reverts")
-        + ". It would hold for two coins whose prices part in a week no further than one coin's "
-        "do on two venues",
+        f"liquidated at 20× in one account: {dead[0]} and {dead[1]}. Sharpe ratio entered by the "
+        f"spread after fees: {' and '.join(earned)}"
+        + ("" if len(earned) > 1 else ", of one coin; two coins have no spread that reverts"),
+        "two coins move apart, one coin does so only by its basis; alike are only coins whose "
+        "prices part no further",
+        tuple(_alike(it, one) for name, it in cube.variants.items() if name == "twins"),
     )
 
 
 FIXED: dict[str, object] = {"side": "fixed"}
+TWINS = {Market.ARTICLE: 0.9995, Market.PAIR: 0.999999}
+"""Correlation of two coins that hardly part."""
+
+
+def _alike(cube: Cube, one: Estimate) -> Trial:
+    side = {} if cube.market is Market.PAIR else FIXED
+    ratio = cube.at("return_std", leverage=10, **side) / one
+    words = f"for two coins of one volatility with a correlation of {TWINS[cube.market]:g}"
+    words += " and one funding rate" if cube.market is Market.PAIR else ""
+    return Trial(words, "", ratio, below(ratio, ALIKE), altered=True)
+
+
+def _twins(market: Market, *more: str) -> tuple[str, Study]:
+    return "twins", Study(market, (*twins(market, TWINS[market]), *more))
+
+
+ONE_RATE = tuple(
+    f"market.funding_regimes.premium-{place}.funding.{key}"
+    for place in (1, 2, 3, 4)
+    for key in ("mean=[0.0001, 0.0001]", "std=[0.0003, 0.0003]", "correlation=1")
+)
 ONE_COIN = (
     "market.regimes.calm.correlation=1",
     "market.regimes.calm.volatility=[0.45, 0.45]",
@@ -61,11 +85,14 @@ CLAIM = Claim(
     "trades of legs of equal size, in either. They are alike if the standard deviation of two "
     "coins is at most half again that of one. For the real pair, one coin is the real basis.",
     studies=(
-        Study(variants=(("same", Study(settings=ONE_COIN)),)),
+        Study(variants=(("same", Study(settings=ONE_COIN)), _twins(Market.ARTICLE))),
         Study(
             Market.PAIR,
             ('sweep.side=["fixed"]',),
-            variants=(("same", Study(Market.BASIS)),),
+            variants=(
+                ("same", Study(Market.BASIS)),
+                _twins(Market.PAIR, 'sweep.side=["fixed"]', *ONE_RATE),
+            ),
         ),
     ),
     judge=judge,

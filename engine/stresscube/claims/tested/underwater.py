@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from stresscube.claims.cells import Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
-from stresscube.claims.trial import found, tried
-from stresscube.claims.verdicts import Verdict, above, or_only_if
+from stresscube.claims.trial import tried
+from stresscube.claims.verdicts import Verdict, above
 from stresscube.claims.words import written
 
 MANY = 0.25
@@ -29,10 +29,11 @@ def judge(cube: Cube) -> Iterator[Finding]:
         under,
         Unit.PERCENT,
         above(under, MANY),
-        f"{written(dead, Unit.PERCENT)} are liquidated. Not being liquidated is not a gain: of "
-        f"trades {written(wins, Unit.PERCENT)} end with one",
+        f"{written(dead, Unit.PERCENT)} are liquidated; of trades {written(wins, Unit.PERCENT)} "
+        "end with a gain",
     )
     trials = tried(
+        "at",
         (
             (f"{level}× {words}", cube.at("recovery_probability", leverage=level, holding=hours))
             for hours, words in ((24, "in trades of a day"), (math.inf, "in one trade"))
@@ -48,11 +49,12 @@ def judge(cube: Cube) -> Iterator[Finding]:
         "liquidated trades of a day at 20× that would have come back",
         base,
         Unit.PERCENT,
-        or_only_if(_some(base), [it.verdict for it in trials]),
-        "time to recover, and how little it takes to be liquidated: the more leverage, the "
-        f"smaller the move that must come back. {found(trials, Unit.PERCENT, 'at')}. The median "
-        f"of the margin that would have kept one trade of two weeks open at 20× is "
+        _some(base),
+        "the median of the margin that would have kept one trade of two weeks open at 20× is "
         f"{written(margin, Unit.PERCENT)} of the starting equity",
+        "what decides is the time to recover, and how little it takes to be liquidated: the more "
+        "leverage, the smaller the move that must come back",
+        trials[1:],
     )
 
 
