@@ -27,14 +27,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.calibrate import basis, errors
+from stresscube.calibrate import basis, errors, simulated
 from stresscube.calibrate.fit import fit
 from stresscube.calibrate.parts import Parts
 from stresscube.calibrate.run import calibrate, in_words
 from stresscube.calibrate.write import Errors
 from stresscube.history import History
-from stresscube_kernels import view
-from stresscube_kernels.spec import MarketSpec, SimulationSpec
+from stresscube_kernels.spec import MarketSpec
 
 from . import known_markets, record
 
@@ -69,18 +68,10 @@ class Checked:
 
 def histories(known: MarketSpec, bars: int, seeds: int) -> list[History]:
     """The engine's paths, a seed each, as recorded bars."""
-    simulation = SimulationSpec(bars, 1.0 / known_markets.HOURS, SEED, precision="float64")
-    returns = view.bars(known, simulation, 1, 0, seeds).returns
     times = np.datetime64("2021-01-01", "ns") + np.arange(bars + 1) * np.timedelta64(1, "h")
-    return [
-        History(
-            times,
-            100.0 * np.exp(np.vstack([np.zeros(2), np.cumsum(path, axis=0)])),
-            np.timedelta64(3600 * 10**9, "ns"),
-            ("A", "B"),
-        )
-        for path in returns
-    ]
+    hour = np.timedelta64(3600 * 10**9, "ns")
+    made = simulated.histories(known, bars, SEED, 0, seeds)
+    return [History(times, one.close, hour, ("A", "B")) for one in made]
 
 
 def check(known: MarketSpec, history: History) -> Checked:
