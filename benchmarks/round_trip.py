@@ -35,7 +35,7 @@ from stresscube.calibrate.write import Errors
 from stresscube.history import History
 from stresscube_kernels.spec import MarketSpec
 
-from . import known_markets, record
+from . import known_markets, record, scales
 
 Array = NDArray[np.float64]
 RESULTS = record.ROOT / "benchmarks" / "results" / "round_trip.jsonl"
@@ -123,15 +123,14 @@ def found(parts: Parts, spread: Errors) -> dict[str, tuple[float, float]]:
 
 def _z(name: str, truth: float, value: float, error: float) -> float:
     """How many standard errors off, on the scale on which the interval is symmetric."""
-    field = name.split()[-1]
+    field, kind = name.split()[-1], "positive"
     if field == "rho" or name.endswith("news 5"):
-        return (math.atanh(value) - math.atanh(truth)) * (1.0 - value**2) / error
-    if field == "dof":
-        return (math.log(value - 2.0) - math.log(truth - 2.0)) * (value - 2.0) / error
-    means = ("news 1", "news 2", " a 1", " b 1")
-    if name.endswith(means):
-        return (value - truth) / error
-    return (math.log(value) - math.log(truth)) * value / error
+        kind = "correlation"
+    elif field == "dof":
+        kind = "dof"
+    elif name.endswith(("news 1", "news 2", " a 1", " b 1")):
+        kind = "mean"
+    return scales.off(kind, truth, value, error)
 
 
 def _shape(parts: Parts) -> tuple[int, int, int, int, int]:

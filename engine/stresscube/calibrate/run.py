@@ -48,14 +48,16 @@ class Draws:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted, its standard errors, the scenario's text, and draws of its numbers: the text
-    of their file, and what is to be said of them.
+    """What was fitted, the covariance of its parameters, its standard errors, the scenario's text,
+    what refits need, and draws of its numbers: the text of their file, and what is to be said.
     """
 
     fit: Fit
+    covariance: Array
     parts: parts.Parts
     errors: Errors
     text: str
+    found: Found
     draws: str = ""
     said: str = ""
 
@@ -91,32 +93,34 @@ def calibrate(
     text, venue = venues or (None, "X")
     interval = EIGHT_HOURS if prints is None else prints[1]
     written = scenario(name, source(history), made, split, premiums, remarks, text, venue, interval)
-    done = Calibration(found, made, split, written)
+    paid = None
+    if prints is not None and premiums is not None:
+        paid = Prints(premiums, len(prints[0]), prints[1], _interest(prints[1]))
+    known = Found(
+        found, written, tested.slope, made.mispricing, paid, hours, history.assets, history.filled
+    )
+    done = Calibration(found, spread, made, split, written, known)
     if draws is None:
         return done
-    rows, said = _rows(draws, history, done, tested.slope, spread, premiums, prints, tell, threads)
+    rows, said = drawn(done, draws, tell, threads)
     text = uncertain.asked(written, name, draws.count)
     return replace(done, text=text, draws=uncertain.text(rows, said), said=said[-1])
 
 
-def _rows(
-    draws: Draws, history: History, made: Calibration, slope: float, spread: Array,
-    premiums: funding.Premiums | None, prints: tuple[Array, float] | None, tell: Tell, threads: int,
-) -> tuple[list[dict[str, str]], list[str]]:  # fmt: skip
-    """Draws, and sentences about them."""
-    found, hours, count = made.fit, history.step_hours, draws.count
-    mispricing = made.parts.mispricing
-    if draws.by == "covariance":
-        market = parts.saying(found.design, hours, slope, mispricing, found.theta)
-        rows = uncertain.by_covariance(found, spread, market, premiums, history.assets, count)
-        return rows, [f"{count} draws of what a calibration leaves open: {BY_COVARIANCE}."]
-    paid = None
-    if prints is not None and premiums is not None:
-        paid = Prints(premiums, len(prints[0]), prints[1], _interest(prints[1]))
-    known = Found(found, made.text, slope, mispricing, paid, hours, history.assets, history.filled)
-    refits = bootstrap(known, count, tell, workers=threads, keep=draws.keep)
-    head = f"{count} draws of what a calibration leaves open: {BY_BOOTSTRAP}."
-    return [draw.row for draw in refits.draws], [head, refits.words]
+def drawn(
+    made: Calibration, draws: Draws, tell: Tell, threads: int
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Rows of keys and values, and sentences about them."""
+    known, count = made.found, draws.count
+    if draws.by == "bootstrap":
+        refits = bootstrap(known, count, tell, workers=threads, keep=draws.keep)
+        head = f"{count} draws of what a calibration leaves open: {BY_BOOTSTRAP}."
+        return [draw.row for draw in refits.draws], [head, refits.words]
+    like, design = made.fit.theta, made.fit.design
+    market = parts.saying(design, known.hours, known.slope, known.mispricing, like)
+    premiums = known.prints.found if known.prints is not None else None
+    rows = uncertain.by_covariance(made.fit, made.covariance, market, premiums, known.assets, count)
+    return rows, [f"{count} draws of what a calibration leaves open: {BY_COVARIANCE}."]
 
 
 def in_words(
