@@ -28,7 +28,6 @@ from stresscube.calibrate.draws import columns
 from stresscube.calibrate.funding import Premiums
 from stresscube.calibrate.parts import Parts
 from stresscube.calibrate.run import Calibration, Draws, calibrate, drawn
-from stresscube.calibrate.write import Errors
 from stresscube.realism.recorded import Wanted, prints, read
 
 from . import calibration, record, scales

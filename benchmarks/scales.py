@@ -16,6 +16,6 @@ SCALES: dict[str, Scale] = {
 
 
 def off(kind: str, truth: float, value: float, error: float) -> float:
-    """How many standard errors a value is above the truth. error: of the value, not on the scale."""
+    """How many standard errors a value is above the truth. error: of the value itself."""
     scale, slope = SCALES[kind]
     return (scale(value) - scale(truth)) / (slope(value) * error)
