@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -33,18 +32,6 @@ from stresscube.realism.recorded import Wanted, prints, read
 from . import calibration, record, scales
 
 RESULTS = record.ROOT / "benchmarks" / "results" / "bootstrap.jsonl"
-KINDS = {
-    "volatilities": r"\.(volatility|multiplier)\.",
-    "tails": r"\.tail_dof$",
-    "correlations": r"correlation_regimes\..*\.correlation$",
-    "durations": r"\.mean_duration$",
-    "premiums: means": r"\.funding\.mean\.",
-    "premiums: deviations": r"\.funding\.std\.",
-    "premiums: half-lives": r"\.funding\.half_life$",
-    "premiums: correlations": r"\.funding\.correlation$",
-    "premiums: durations": r"funding_regimes\..*\.mean_duration$",
-}
-"""Of a dotted key, the last that fits."""
 CENTRAL = 0.682689
 """Of a normal number within one standard deviation."""
 
@@ -146,11 +133,6 @@ def _scale(key: str) -> str | None:
     if key.endswith("tail_dof"):
         return "dof"
     return "mean" if ".mean." in key or key.endswith(".mean") else "positive"
-
-
-def kind_of(key: str) -> str | None:
-    """Under which of KINDS a number stands."""
-    return next((kind for kind in reversed(KINDS) if re.search(KINDS[kind], key)), None)
 
 
 def table(line: dict[str, Any]) -> str:
