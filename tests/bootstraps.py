@@ -18,6 +18,8 @@ from stresscube.calibrate.write import Source, scenario
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks/ is not installed
 known_markets = importlib.import_module("benchmarks.known_markets")
+benchmark = importlib.import_module("benchmarks.bootstrap")
+tables = importlib.import_module("benchmarks.tables.refits")
 
 ASSETS = ("AAA", "BBB")
 SOURCE = Source(ASSETS, ("x.csv",), ("2021-01-01 00:00", "2022-01-01 00:00"), 2000, 1.0, "ab12")

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bootstraps import SLOPE, calibrated, known_markets, premiums
+from bootstraps import SLOPE, benchmark, calibrated, known_markets, premiums, tables
 from stresscube.calibrate import bootstrap as module
 from stresscube.calibrate import errors, funding
 from stresscube.calibrate import refit as refits
 from stresscube.calibrate.bootstrap import APART, SEED, Bootstrap, bootstrap
 from stresscube.calibrate.fit import fit
-from stresscube.calibrate.parts import parts
+from stresscube.calibrate.parts import flat, parts, saying
 from stresscube.calibrate.refit import Found, Refit, history, refit
+from stresscube.calibrate.run import Calibration, Draws, _split, drawn
 from stresscube.calibrate.simulated import Simulated, stood_still
 from stresscube.errors import StresscubeError
 
@@ -232,3 +233,35 @@ def test_premiums_are_refitted_from_the_parameters_that_say_them() -> None:
     back = model.in_words(funding._parameters(found, 8.0), 0.0, 8.0)
     for name in ("mean", "std", "half_life", "rho", "durations", "next"):
         assert np.allclose(getattr(back, name), getattr(found, name), rtol=1e-12, atol=1e-15), name
+
+
+def test_the_benchmark_knows_every_error() -> None:
+    """Draws by the covariance spread by it: 512 of them, whose deviations have a relative error of
+    1 / sqrt(1022), and the delta method's own, of the order of an error squared."""
+    rng, count = np.random.default_rng(8), 512
+    found = calibrated("jumps", bars=5000, prints=400)
+    size = len(found.fit.theta)
+    mixed = 0.02 * rng.standard_normal((size, size))
+    covariance = mixed @ mixed.T / size
+    market = saying(found.fit.design, 1.0, SLOPE, (), found.fit.theta)
+    split = _split(
+        errors.of(lambda at: flat(market(at)), found.fit.theta, covariance),
+        market(found.fit.theta),
+    )
+    paid = replace(premiums(), errors=0.01 * np.abs(premiums_table()))
+    assert found.prints is not None
+    found = replace(found, prints=replace(found.prints, found=paid))
+    made = Calibration(found.fit, covariance, market(found.fit.theta), split, found.text, found)
+    rows, _ = drawn(made, Draws(count, "covariance"), silent, 1)
+    told = benchmark.compared(made, rows)
+    kinds = {tables.kind_of(key) for key in told}
+    assert kinds == set(tables.KINDS) | {None}  # None: of the jumps
+    for key, numbers in told.items():
+        assert numbers["sd"] == pytest.approx(1.0, abs=K / np.sqrt(2.0 * (count - 1)) + 0.01), key
+        assert abs(numbers["mean"]) < K / np.sqrt(count) + 0.05, key
+    assert len(told) == 8 + 9 + 1 + 3 * 7
+
+
+def premiums_table() -> np.ndarray:
+    it = premiums()
+    return np.column_stack([it.mean, it.std, it.half_life, it.rho, it.durations])

@@ -214,10 +214,24 @@ def test_refits_outlive_an_interruption(here: Path, monkeypatch: pytest.MonkeyPa
     market = any_market(load(Path("pair.toml")), {})
     assert isinstance(market, DrawnSpec)
     assert len({draw.regimes[0].volatility for draw in market.draws}) == 32
+    assert Path("pair.draws.csv").read_text().startswith("# 32 draws of what a calibration leaves "
+        "open: refits of histories that it made, each fitted in the design that was found.\n"
+        "# every refit settled; ")  # fmt: skip
     settings = ["--set", "simulation.step=1h", "--set", "simulation.horizon=1d"]
     ran = call("run", "pair.toml", *settings, "-o", "p.run", "--quiet")
     assert ran.exit_code == 0, ran.output
     assert np.isfinite(sc.open("p.run")["summary"]["sharpe_se"].to_numpy()).all()
+    made = call(*words, "--draws-by", "covariance", "--overwrite")
+    assert made.exit_code == 0, made.output
+    assert "refitted" not in made.stderr
+    said = (
+        "# 32 draws of what a calibration leaves open: normal, by the covariance of the estimate."
+    )
+    assert Path("pair.draws.csv").read_text().startswith(said)
+    drawn = any_market(load(Path("pair.toml")), {})
+    assert isinstance(drawn, DrawnSpec)
+    assert drawn.centre == market.centre
+    assert drawn.draws != market.draws
 
 
 def test_the_benchmark_of_calibration_runs(here: Path) -> None:

@@ -90,7 +90,8 @@ def calibrate(options: CalibrateOptions) -> None:
         options.out.write_text(made.text, encoding="utf-8")
         if draws:
             beside.write_text(made.draws, encoding="utf-8")
-            keep.unlink(missing_ok=True)
+            if by == "bootstrap":
+                keep.unlink(missing_ok=True)
     except OSError as error:
         raise StresscubeError(f"-o {options.out}: {error.strerror}; write elsewhere") from None
     if options.as_json:
