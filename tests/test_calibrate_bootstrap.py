@@ -94,9 +94,8 @@ def test_numbers_of_a_draw_hang_together(tied: Bootstrap) -> None:
     """Premiums of both legs have noise in common, so their means err together: Fisher's z of the
     correlation among draws, whose error is 1 / sqrt(N - 3), is K errors from that of independent
     draws."""
-    mean = [column(tied, f"market.funding_regimes.premium-2.funding.mean.{leg}")
-            for leg in ("AAA", "BBB")]  # fmt: skip
-    found = np.corrcoef(*mean)[0, 1]
+    at = "market.funding_regimes.premium-2.funding.mean"
+    found = np.corrcoef(column(tied, f"{at}.AAA"), column(tied, f"{at}.BBB"))[0, 1]
     assert np.arctanh(found) * np.sqrt(len(tied.draws) - 3) > K
 
 
