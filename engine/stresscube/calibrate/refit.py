@@ -26,9 +26,9 @@ from stresscube.scenario.expand import market_spec
 from stresscube_kernels.spec import MarketSpec
 
 Array = NDArray[np.float64]
-ENOUGH = 0.005
+ENOUGH = 0.001
 """Gain in log-likelihood below which an iteration is the last. A fit of recorded bars comes from
-afar and stops at four times as much; one that begins at the truth would then stop near it."""
+afar; one that begins at the truth and stops as early would stay near it."""
 EDGE = 1e-3
 """Distance from a limit, in the parameters' units, at which a parameter counts as at it."""
 UNSETTLED = "did not settle"
