@@ -7,6 +7,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     sass      what the compiler makes of the CUDA kernels (results/sass.jsonl, float32)
     faults    what it costs that a run cannot be lost
     calibration  how long a calibration takes
+    bootstrap  how far refits of simulated histories spread, and what they cost
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
     coverage  how often 95% intervals hold the truth
     thin_quantiles  the same of quantiles with few values beyond
@@ -34,7 +35,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .tables import rates, slopes, truth
+from .tables import rates, refits, slopes, truth
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKED = re.compile(r"(<!-- figures:(\w+) -->\n)(.*?)(<!-- /figures -->)", re.DOTALL)
@@ -47,6 +48,7 @@ FIGURES: dict[str, Figure] = {
     "features": rates.features,
     "faults": rates.faults,
     "calibration": rates.calibration,
+    "bootstrap": refits.bootstrap,
     "whole": rates.whole,
     "coverage": truth.coverage,
     "thin_quantiles": truth.thin_quantiles,

@@ -27,16 +27,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.calibrate import basis, errors
+from stresscube.calibrate import basis, errors, simulated
 from stresscube.calibrate.fit import fit
 from stresscube.calibrate.parts import Parts
 from stresscube.calibrate.run import calibrate, in_words
 from stresscube.calibrate.write import Errors
 from stresscube.history import History
-from stresscube_kernels import view
-from stresscube_kernels.spec import MarketSpec, SimulationSpec
+from stresscube_kernels.spec import MarketSpec
 
-from . import known_markets, record
+from . import known_markets, record, scales
 
 Array = NDArray[np.float64]
 RESULTS = record.ROOT / "benchmarks" / "results" / "round_trip.jsonl"
@@ -69,18 +68,10 @@ class Checked:
 
 def histories(known: MarketSpec, bars: int, seeds: int) -> list[History]:
     """The engine's paths, a seed each, as recorded bars."""
-    simulation = SimulationSpec(bars, 1.0 / known_markets.HOURS, SEED, precision="float64")
-    returns = view.bars(known, simulation, 1, 0, seeds).returns
     times = np.datetime64("2021-01-01", "ns") + np.arange(bars + 1) * np.timedelta64(1, "h")
-    return [
-        History(
-            times,
-            100.0 * np.exp(np.vstack([np.zeros(2), np.cumsum(path, axis=0)])),
-            np.timedelta64(3600 * 10**9, "ns"),
-            ("A", "B"),
-        )
-        for path in returns
-    ]
+    hour = np.timedelta64(3600 * 10**9, "ns")
+    made = simulated.histories(known, bars, SEED, 0, seeds)
+    return [History(times, one.close, hour, ("A", "B")) for one in made]
 
 
 def check(known: MarketSpec, history: History) -> Checked:
@@ -132,15 +123,14 @@ def found(parts: Parts, spread: Errors) -> dict[str, tuple[float, float]]:
 
 def _z(name: str, truth: float, value: float, error: float) -> float:
     """How many standard errors off, on the scale on which the interval is symmetric."""
-    field = name.split()[-1]
+    field, kind = name.split()[-1], "positive"
     if field == "rho" or name.endswith("news 5"):
-        return (math.atanh(value) - math.atanh(truth)) * (1.0 - value**2) / error
-    if field == "dof":
-        return (math.log(value - 2.0) - math.log(truth - 2.0)) * (value - 2.0) / error
-    means = ("news 1", "news 2", " a 1", " b 1")
-    if name.endswith(means):
-        return (value - truth) / error
-    return (math.log(value) - math.log(truth)) * value / error
+        kind = "correlation"
+    elif field == "dof":
+        kind = "dof"
+    elif name.endswith(("news 1", "news 2", " a 1", " b 1")):
+        kind = "mean"
+    return scales.off(kind, truth, value, error)
 
 
 def _shape(parts: Parts) -> tuple[int, int, int, int, int]:

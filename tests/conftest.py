@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Set before anything imports pyplot: no test may need a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Set before numpy is imported: its own threads spin, and fits have threads of ours.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # A script that starts tests with `&` has SIGINT ignored, for them and for whatever they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +19,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import stresscube as sc
+from stresscube.calibrate import bootstrap
 from stresscube.calibrate import run as calibration
+from stresscube.calibrate.refit import Refit
 from stresscube.cli import app
 from stresscube.scenario import load
+from stresscube.scenario.expand import any_market
+from stresscube_kernels.spec import DrawnSpec
 
 BARS = 1500
 COMMAND = "from stresscube.cli.app import main; main()"
@@ -138,6 +144,7 @@ def test_data_that_say_nothing(
     ("options", "expects"),
     [
         (["--regimes", "0"], "--regimes 0: must be auto or a whole number from 1 to 8"),
+        (["--draws-by", "luck"], "--draws-by luck: must be bootstrap or covariance"),
         (["--regimes", "two"], "--regimes two: must be auto or a whole number from 1 to 8"),
         (["--since", "soon"], "--since soon: must be a day or time in UTC"),
         (["--funding", "none.csv"], "none.csv: no such file"),
@@ -175,6 +182,56 @@ def test_it_can_be_stopped(here: Path) -> None:
     assert "stresscube: stopped" in rest
     assert "Traceback" not in rest
     assert not Path("pair.toml").exists()
+
+
+def test_refits_outlive_an_interruption(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C amid the bootstrap leaves neither scenario nor draws, and the same command goes on
+    with the refits that were done; the scenario then runs on its draws."""
+    table = closes(1001)
+    moves = 0.01 * np.random.default_rng(4).standard_normal((1001, 2))
+    table[["AAA", "BBB"]] = 100.0 * np.exp(np.cumsum(moves, axis=0))
+    table.to_csv("bars.csv", index=False)
+    words = ["calibrate", "bars.csv", "-o", "pair.toml", "--regimes", "1", "--uncertainty", "32"]
+    refitted = bootstrap.refit
+
+    def stopping(*given: Any) -> Refit:
+        if next(calls) == 5:
+            raise KeyboardInterrupt
+        return refitted(*given)
+
+    calls = count()
+    with monkeypatch.context() as patched:
+        patched.setattr(bootstrap, "refit", stopping)
+        made = call(*words, "--threads", "1")
+    assert made.exit_code == 130
+    assert "pair.draws.csv.part: the refits that are done; the same command goes on" in made.stderr
+    assert sorted(map(str, Path().iterdir())) == ["bars.csv", "pair.draws.csv.part"]
+    made = call(*words)
+    assert made.exit_code == 0, made.output
+    assert "5 of 32 draws are there already, in pair.draws.csv.part" in made.stderr
+    assert "pair.draws.csv: 32 draws of its numbers" in made.stdout
+    assert sorted(map(str, Path().iterdir())) == ["bars.csv", "pair.draws.csv", "pair.toml"]
+    market = any_market(load(Path("pair.toml")), {})
+    assert isinstance(market, DrawnSpec)
+    assert len({draw.regimes[0].volatility for draw in market.draws}) == 32
+    assert Path("pair.draws.csv").read_text().startswith("# 32 draws of what a calibration leaves "
+        "open: refits of histories that it made, each fitted in the design that was found.\n"
+        "# every refit settled; ")  # fmt: skip
+    settings = ["--set", "simulation.step=1h", "--set", "simulation.horizon=1d"]
+    ran = call("run", "pair.toml", *settings, "-o", "p.run", "--quiet")
+    assert ran.exit_code == 0, ran.output
+    assert np.isfinite(sc.open("p.run")["summary"]["sharpe_se"].to_numpy()).all()
+    made = call(*words, "--draws-by", "covariance", "--overwrite")
+    assert made.exit_code == 0, made.output
+    assert "refitted" not in made.stderr
+    said = (
+        "# 32 draws of what a calibration leaves open: normal, by the covariance of the estimate."
+    )
+    assert Path("pair.draws.csv").read_text().startswith(said)
+    drawn = any_market(load(Path("pair.toml")), {})
+    assert isinstance(drawn, DrawnSpec)
+    assert drawn.centre == market.centre
+    assert drawn.draws != market.draws
 
 
 def test_the_benchmark_of_calibration_runs(here: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stresscube.calibrate import errors
-from stresscube.calibrate.draws import asked, drawn, draws_file, square_root
+from stresscube.calibrate.draws import asked, by_covariance, draws_file, square_root, text
 from stresscube.calibrate.fit import Fit
 from stresscube.calibrate.parts import Parts, flat, parts
 from stresscube.calibrate.run import _split
@@ -44,11 +44,11 @@ def written(folder: Path, count: int = COUNT) -> Path:
     found, covariance = Fit(DESIGN, theta(), 0.0, 30_000), spread()
     made, paid = market(found.theta), replace(premiums(), errors=np.full((2, 7), 1e-5))
     row = errors.of(lambda at: flat(market(at)), found.theta, covariance)
-    text = scenario("made", SOURCE, made, _split(row, made), paid, ["BIC 1"])
+    made_text = scenario("made", SOURCE, made, _split(row, made), paid, ["BIC 1"])
     file = folder / "made.toml"
-    file.write_text(asked(text, "made", count), encoding="utf-8")
-    lines = drawn(found, covariance, market, paid, ASSETS, count)
-    (folder / draws_file("made")).write_text(lines, encoding="utf-8")
+    file.write_text(asked(made_text, "made", count), encoding="utf-8")
+    rows = by_covariance(found, covariance, market, paid, ASSETS, count)
+    (folder / draws_file("made")).write_text(text(rows, ["Drawn."]), encoding="utf-8")
     return file
 
 
@@ -103,7 +103,7 @@ def test_errors_too_wide_to_draw_from() -> None:
     found = Fit(DESIGN, theta(), 0.0, 30_000)
     wide = 1e4 * np.eye(len(found.theta))
     with pytest.raises(StresscubeError, match="--uncertainty: the errors are too wide"):
-        drawn(found, wide, market, None, ASSETS, 32)
+        by_covariance(found, wide, market, None, ASSETS, 32)
 
 
 @pytest.mark.parametrize(

@@ -67,15 +67,21 @@ def test(close: Array, hours: float) -> Tested:
     """Engle and Granger's test of prices [bars, 2], either leg on the other: the weaker counts."""
     a, b = np.log(close).T
     a, b = a - a.mean(), b - b.mean()
-    slope = float(a @ b) / float(a @ a)
+    slope, backwards = slope_of(close), slope_of(close[:, ::-1])
     rest: Array = b - slope * a
-    back: Array = a - b * (float(a @ b) / float(b @ b))
+    back: Array = a - b * backwards
     statistic, lags = max(_reverting(rest), _reverting(back))
     kept = float(rest[1:] @ rest[:-1] / (rest[:-1] @ rest[:-1]))
     life = hours * math.log(0.5) / math.log(kept) if 0.0 < kept < 1.0 else math.inf
     b0, b1, b2 = CRITICAL
     n = len(rest)
     return Tested(statistic, b0 + b1 / n + b2 / n**2, lags, slope, life)
+
+
+def slope_of(close: Array) -> float:
+    """Of log b on log a, prices [bars, 2]."""
+    a, b = (np.log(close) - np.log(close).mean(axis=0)).T
+    return float(a @ b) / float(a @ a)
 
 
 def _reverting(rest: Array) -> tuple[float, int]:
@@ -108,19 +114,25 @@ def residual(close: Array, slope: float) -> Array:
     return b - slope * a
 
 
-def components(basis: Array, hours: float) -> tuple[Component, ...]:
-    """One or two components of log b - log a [bars], by BIC, the fastest first."""
+def components(
+    basis: Array, hours: float, like: tuple[Component, ...] | None = None
+) -> tuple[Component, ...]:
+    """One or two components of log b - log a [bars], by BIC, the fastest first.
+
+    like: components of which there are as many, and from which the climb begins.
+    """
     wave = np.abs(np.fft.rfft(basis - basis.mean())[1:]) ** 2 / len(basis)
     angles = np.cos(2.0 * math.pi * np.arange(1, len(wave) + 1) / len(basis))
     variance = float(basis.var())
-    starts = ([(6.0 / hours, 1.0)], [(1.0 / hours, 0.5), (48.0 / hours, 0.5)])
+    starts = [
+        [(6.0 / hours, variance)],
+        [(1.0 / hours, variance / 2), (48.0 / hours, variance / 2)],
+    ]
+    if like is not None:
+        starts = [[(part.half_life / hours, part.std**2) for part in like]]
     best: tuple[float, Array, Array] | None = None
     for start in starts:
-        first = np.array([
-            number
-            for bars, share in start
-            for number in (math.log(bars), math.log(share * variance))
-        ])  # fmt: skip
+        first = np.log(start).ravel()
 
         def loss(theta: Array) -> float:
             power = _spectrum(theta, angles)

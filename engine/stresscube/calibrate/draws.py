@@ -1,17 +1,18 @@
 """Draws of a calibrated market's numbers, for `[market.uncertainty]`: what the data leave open.
 
-They are normal around the estimate with its asymptotic covariance, on the scale on which the
-likelihood was climbed: logarithms of volatilities, rates and degrees of freedom less 2, arcs of
-correlations. A parametric bootstrap would cost a calibration a draw; that the asymptotic errors
-cover as they should is what the round trip of `tests` and the benchmark show. A parameter of which
-the data say nothing stays where it is, and so does what has no covariance: the cointegrating slope
-and where the funding chain goes. Numbers of funding and basis are drawn one by one.
+As rows of a file they come from refits (`bootstrap`), or, at next to no cost, from the errors:
+normal around the estimate with its asymptotic covariance, on the scale on which the likelihood was
+climbed (logarithms of volatilities, rates and degrees of freedom less 2, arcs of correlations). In
+the latter a parameter of which the data say nothing stays where it is, and so does what has no
+covariance: the cointegrating slope and where the funding chain goes; numbers of funding and basis
+are drawn one by one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,20 +32,20 @@ TRIES = 50
 WIDEST = 1e4
 
 
-def drawn(
+def by_covariance(
     found: Fit, spread: Array, market: Callable[[Array], Parts], premiums: Premiums | None,
     assets: tuple[str, str], count: int,
-) -> str:  # fmt: skip
-    """The text of a file of `count` draws.
+) -> list[dict[str, str]]:  # fmt: skip
+    """`count` rows of keys and values.
 
     spread: covariance of the fit's parameters, NaN where the data say nothing. market: what
-    parameters say. Raises StresscubeError where draws leave what a scenario may hold.
+    parameters say, states in the order of the fit. Raises StresscubeError where draws leave what a
+    scenario may hold.
     """
     rng = np.random.default_rng(SEED)
     root = square_root(spread)
     reach = limits(found.design, found.theta, found.bars)
     low, high = (np.array(side) for side in zip(*reach, strict=True))
-    usual = places(market(found.theta))
     rows: list[dict[str, str]] = []
     missed = 0
     while len(rows) < count:
@@ -52,13 +53,14 @@ def drawn(
         kept = np.clip(theta, low, high)  # rates to what bars can show
         made = market(kept)
         lost = (kept != theta)[: len(found.design.columns)].any()
-        if lost or places(made) != usual or not _sound(made):
+        if lost or not _sound(made):
             missed += 1
             if missed > TRIES * (len(rows) + 1):
                 raise StresscubeError("--uncertainty: the errors are too wide to draw from")
             continue
-        rows.append(columns(_of_basis(made, rng), _of_funding(premiums, rng), assets))
-    return _text(rows)
+        tied = replace(made, mispricing=_of_basis(made.mispricing, rng))
+        rows.append(columns(tied, _of_funding(premiums, rng), assets))
+    return rows
 
 
 def draws_file(name: str) -> str:
@@ -86,11 +88,6 @@ def square_root(spread: Array) -> Array:
     return vectors * np.sqrt(np.clip(values, 0.0, None))
 
 
-def places(made: Parts) -> tuple[tuple[int, str], ...]:
-    """Which regimes jump: draws that put the jumps elsewhere have other keys."""
-    return tuple((jump.regime, jump.kind) for jump in made.jumps)
-
-
 def _sound(made: Parts) -> bool:
     """Whether every number is one that a scenario may hold."""
     chains = [made.regimes, made.correlation, *([made.volatility] if made.volatility else [])]
@@ -99,15 +96,15 @@ def _sound(made: Parts) -> bool:
     return all(np.isfinite(each).all() and np.abs(each).max() < WIDEST for each in numbers)
 
 
-def _of_basis(made: Parts, rng: Rng) -> tuple[Parts, tuple[Component, ...]]:
+def _of_basis(found: tuple[Component, ...], rng: Rng) -> tuple[Component, ...]:
     """Half-lives and deviations of the mispricing, lognormal."""
-    return made, tuple(
+    return tuple(
         Component(
             _lognormal(part.half_life, part.errors[0], rng),
             _lognormal(part.std, part.errors[1], rng),
             part.errors, part.spikes, part.spike_std,
         )
-        for part in made.mispricing
+        for part in found
     )  # fmt: skip
 
 
@@ -141,11 +138,8 @@ def _lognormal(value: float, error: float, rng: Rng) -> float:
     return value * math.exp(step * math.sqrt(math.log1p((error / value) ** 2)))
 
 
-def columns(
-    market: tuple[Parts, tuple[Component, ...]], premiums: Premiums | None, assets: tuple[str, str]
-) -> dict[str, str]:
+def columns(made: Parts, premiums: Premiums | None, assets: tuple[str, str]) -> dict[str, str]:
     """What a draw puts where: dotted keys of the scenario, and values as it writes them."""
-    made, basis = market
     found: dict[str, str] = {}
     for k, at in enumerate(_states("regimes", made.regimes, found)):
         a, b, dof = made.regimes.numbers[k]
@@ -153,9 +147,12 @@ def columns(
         if math.isfinite(dof):
             found[f"{at}.tail_dof"] = _number(dof)
         _jumps(made, k, at, assets, found)
-        for number, part in enumerate(basis):
-            found[f"{at}.mispricing[{number}].half_life"] = _hours(part.half_life)
-            found[f"{at}.mispricing[{number}].std"] = _number(part.std)
+        for number, part in enumerate(made.mispricing):
+            key = f"{at}.mispricing[{number}]"
+            found |= {f"{key}.half_life": _hours(part.half_life), f"{key}.std": _number(part.std)}
+            if number == 0:  # spikes are of the fastest
+                found[f"{key}.spike_intensity"] = _number(part.spikes)
+                found[f"{key}.spike_std"] = _number(part.spike_std)
     if made.volatility is not None:
         for k, at in enumerate(_states("volatility_regimes", made.volatility, found)):
             a, b = made.volatility.numbers[k]
@@ -223,7 +220,8 @@ def _hours(value: float) -> str:
     return f"{float(value):.6f}h"
 
 
-def _text(rows: Sequence[dict[str, str]]) -> str:
-    head = f"# {len(rows)} draws of what a calibration leaves open: normal, by its covariance."
+def text(rows: Sequence[dict[str, str]], said: Sequence[str]) -> str:
+    """A file of draws. said: sentences for its head."""
+    head = [f"# {sentence}" for sentence in said]
     lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
-    return "\n".join([head, *lines, ""])
+    return "\n".join([*head, *lines, ""])

@@ -30,12 +30,14 @@ FIRST = 25
 
 @dataclass(frozen=True)
 class Fit:
-    """A design with the parameters that make the returns most likely."""
+    """A design with the parameters that make the returns most likely. converged: whether the climb
+    ended because nothing more was to be gained."""
 
     design: Design
     theta: Array
     log_likelihood: float
     bars: int
+    converged: bool = True
 
     @property
     def bic(self) -> float:
@@ -72,20 +74,22 @@ def start(returns: Array, design: Design) -> Array:
 
 def fit(
     returns: Array, design: Design, theta: Array | None = None, most: int = 400,
-    enough: float = ENOUGH, threads: int = 1,
+    enough: float = ENOUGH, threads: int = 1, goes_on: Callable[[], None] = lambda: None,
 ) -> Fit:  # fmt: skip
     """The most likely parameters, from `theta` on; at most `most` iterations of L-BFGS-B.
 
-    enough: gain in log-likelihood below which an iteration is the last. Parameters are climbed in
-    units of their standard errors, were the states seen: twice, as those change on the way.
+    enough: gain in log-likelihood below which an iteration is the last. goes_on: called now and
+    then; what it raises ends the fit. Parameters are climbed in units of their standard errors,
+    were the states seen: twice, as those change on the way.
     """
     likelihood = Likelihood(returns, design, threads=threads)
     at = start(returns, design) if theta is None else theta
-    value = -math.inf
+    value, converged = -math.inf, False
     for iterations in (min(most, FIRST), max(1, most - FIRST)):
         unit = 1.0 / np.sqrt(likelihood.information(at))
 
         def loss(scaled: Array, unit: Array = unit) -> tuple[float, Array]:
+            goes_on()
             value, gradient = likelihood.slope(scaled * unit)
             return -value, -gradient * unit
 
@@ -99,7 +103,8 @@ def fit(
             options={"maxiter": iterations, "maxcor": 20, "ftol": enough / size, "gtol": 1e-6},
         )  # fmt: skip
         at, value = np.asarray(found.x) * unit, -float(found.fun)
-    return Fit(design, at, value, len(returns))
+        converged = bool(found.success)
+    return Fit(design, at, value, len(returns), converged)
 
 
 def limits(design: Design, theta: Array, bars: int) -> list[tuple[float, float]]:

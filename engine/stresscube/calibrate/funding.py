@@ -29,6 +29,8 @@ SHARE = 0.01
 """Of a difference of gradients, in standard errors of a parameter whose states were seen."""
 ENOUGH = 0.3
 """Gain in log-likelihood below which an iteration is the last."""
+FINELY = 0.02
+"""The same where a fit begins near its end."""
 EACH = 6
 """Parameters of a state: means, log deviations of both legs, logit of what is kept, atanh rho."""
 MOVED = ((0,), (1,), (0,), (1,), (0, 1), ())
@@ -74,6 +76,30 @@ def fit(
     return best[0].premiums(best[1], best[2], interval)
 
 
+def refit(
+    prints: Array, interval: float, found: Premiums, *, interest: float = 1e-4,
+    clamp: float = 5e-4, goes_on: Callable[[], None] = lambda: None,
+) -> tuple[Premiums, bool]:  # fmt: skip
+    """The same with as many states as were found, begun at them and in their order, without
+    errors (NaN); and whether the climb came to an end.
+    """
+    model = _Clamped(Prints(prints, interest, clamp), len(found.mean), goes_on)
+    theta, value, converged = model.climbed(_parameters(found, interval), FINELY)
+    bic = len(theta) * math.log(len(prints)) - 2.0 * value
+    return model.in_words(theta, bic, interval), converged
+
+
+def _parameters(found: Premiums, interval: float) -> Array:
+    """The parameters that say what was found."""
+    n = len(found.mean)
+    kept = 0.5 ** (interval / found.half_life)
+    rates = found.next[~np.eye(n, dtype=bool)].reshape(n, -1) * interval / found.durations[:, None]
+    cells = [found.mean.T / UNIT, np.log(found.std.T / UNIT), np.log(kept / (1.0 - kept))]
+    return np.concatenate([
+        *map(np.ravel, cells), np.arctanh(found.rho), np.log(np.maximum(rates, 1e-300)).ravel()
+    ])  # fmt: skip
+
+
 class _Clamped:
     """The likelihood of prints under one number of states. theta: [EACH * n] numbers of the
     states, a row a parameter, then log rates.
@@ -94,9 +120,16 @@ class _Clamped:
             centre.T.ravel(), np.full(2 * n, math.log(known.std() / n)), np.zeros(n),
             np.full(n, 0.5), np.full(n * (n - 1), math.log(1.0 / 30.0 / max(1, n - 1))),
         ])  # fmt: skip
+        at, value, _ = self.climbed(at, ENOUGH)
+        return at, len(at) * math.log(len(prints)) - 2.0 * value
+
+    def climbed(self, begin: Array, enough: float) -> tuple[Array, float, bool]:
+        """The most likely parameters from `begin` on, their log-likelihood, and whether no more
+        was to be gained."""
+        n = self._states
         limits = [(-100.0, 100.0)] * (2 * n) + [(-4.0, 5.0)] * (2 * n) + [(-5.0, 6.0)] * n
         limits += [(-2.5, 2.5)] * n + [(-9.0, 0.0)] * (n * (n - 1))
-        value = -math.inf
+        at, value, converged = np.clip(begin, *np.transpose(limits)), -math.inf, False
         for iterations in (20, 150):
             unit = self._units(at)
 
@@ -107,10 +140,11 @@ class _Clamped:
             found = minimize(
                 loss, at / unit, jac=True, method="L-BFGS-B",
                 bounds=[(low / u, high / u) for (low, high), u in zip(limits, unit, strict=True)],
-                options={"maxiter": iterations, "ftol": ENOUGH / 1e4, "gtol": 1e-6},
+                options={"maxiter": iterations, "ftol": enough / 1e4, "gtol": 1e-6},
             )  # fmt: skip
             at, value = np.asarray(found.x) * unit, -float(found.fun)
-        return at, len(at) * math.log(len(prints)) - 2.0 * value
+            converged = bool(found.success)
+        return at, value, converged
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """The log-likelihood and its gradient."""
@@ -133,27 +167,37 @@ class _Clamped:
         return value, gradient
 
     def premiums(self, theta: Array, bic: float, interval: float) -> Premiums:
-        """In the words of scenarios, with standard errors."""
+        """In the words of scenarios, with standard errors, the states in ascending order."""
         n = self._states
-
-        def table(at: Array) -> Array:
-            mean, std, kept, rho = self._split(at)
-            rates = -np.diag(generator(at[EACH * n :], n))
-            with np.errstate(divide="ignore"):
-                durations = interval / rates
-            lives = interval * math.log(0.5) / np.log(kept)
-            return np.column_stack([mean * UNIT, std * UNIT, lives, rho, durations])
-
         order = np.argsort(theta[:n])
-        made = table(theta)[order]
-        errors = of(lambda at: table(at).ravel(), theta, self._covariance(theta))
-        going = generator(theta[EACH * n :], n)[np.ix_(order, order)]
+        spread = self._covariance(theta)
+        errors = of(lambda at: self._table(at, interval).ravel(), theta, spread).reshape(n, -1)
+        found = self.in_words(theta, bic, interval)
+        return Premiums(
+            found.mean[order], found.std[order], found.half_life[order], found.rho[order],
+            found.durations[order], found.next[np.ix_(order, order)], bic, errors[order],
+        )  # fmt: skip
+
+    def in_words(self, theta: Array, bic: float, interval: float) -> Premiums:
+        """In the words of scenarios, the states as they stand, without errors (NaN)."""
+        n = self._states
+        made = self._table(theta, interval)
+        going = generator(theta[EACH * n :], n)
         np.fill_diagonal(going, 0.0)
         going /= np.maximum(going.sum(axis=1, keepdims=True), 1e-300)
         return Premiums(
             made[:, :2], made[:, 2:4], made[:, 4], made[:, 5], made[:, 6], going, bic,
-            errors.reshape(n, -1)[order],
+            np.full((n, 7), np.nan),
         )  # fmt: skip
+
+    def _table(self, theta: Array, interval: float) -> Array:
+        """Mean, std, half_life, rho and durations side by side, [n, 7]."""
+        mean, std, kept, rho = self._split(theta)
+        rates = -np.diag(generator(theta[EACH * self._states :], self._states))
+        with np.errstate(divide="ignore"):
+            durations = interval / rates
+        lives = interval * math.log(0.5) / np.log(kept)
+        return np.column_stack([mean * UNIT, std * UNIT, lives, rho, durations])
 
     def _forward(self, logs: Array, matrix: Array) -> float:
         self._work.densities(logs)

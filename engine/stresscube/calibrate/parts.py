@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from stresscube.calibrate.basis import Component
 from stresscube.calibrate.design import Design, stationary
 
 Array = NDArray[np.float64]
+Places = NDArray[np.int64]
 HOURS_A_YEAR = 8760.0
 
 
@@ -53,47 +55,96 @@ class Parts:
     jumps: tuple[Jumps, ...] = ()
 
 
-def parts(design: Design, theta: Array, hours: float) -> Parts:
-    """What the parameters say, for bars of so many hours."""
-    values = dict(zip(design.names, theta, strict=True))
-    slow = [k for k, layer in enumerate(design.layers) if layer.kind.startswith("volatilit")]
-    scale = np.ones(2)
-    multipliers, generators = np.ones((1, 2)), np.zeros((1, 1))
-    for k in slow:
-        own = np.exp([
-            [values.get(f"{k}.{leg}{i}", values.get(f"{k}.ab{i}", 0.0)) for leg in "ab"]
-            for i in range(design.sizes[k])
-        ])  # fmt: skip
-        generator = design.generator(theta, k)
-        mean = np.sqrt(_law(generator) @ own**2)
-        scale *= mean
-        multipliers = np.einsum("il,jl->ijl", multipliers, own / mean).reshape(-1, 2)
-        generators = np.kron(generators, np.eye(len(own))) + np.kron(
-            np.eye(len(generators)), generator
-        )
-    root = np.sqrt(HOURS_A_YEAR / hours) * scale
-    sigma = np.array([
-        [np.exp(values.get(f"0.{leg}{i}", values[f"0.a{i}"])) for leg in "ab"]
-        for i in range(design.sizes[0])
-    ])  # fmt: skip
-    dof = np.array([
-        2.0 + np.exp(values[f"0.nu{i}"]) if design.tails else np.inf
-        for i in range(design.sizes[0])
-    ])  # fmt: skip
-    at = next(k for k, layer in enumerate(design.layers) if layer.kind == "correlation")
-    rho = np.array([[np.tanh(values.get(f"{at}.rho{i}", 0.0))] for i in range(design.sizes[at])])
-    regimes = np.column_stack([sigma * root, dof])
-    rank = np.argsort(np.argsort(regimes[:, 0], kind="stable"))
+def parts(design: Design, theta: Array, hours: float, like: Array | None = None) -> Parts:
+    """What the parameters say, for bars of so many hours.
+
+    like: parameters by which states ascend, these if None: draws of a market keep its order.
+    """
+    made = _Raw.of(design, theta, hours)
+    order = (made if like is None else _Raw.of(design, like, hours)).order
+    at = _of_kind(design, "correlation")
+    rank = np.argsort(order[0])
     jumps = [
         Jumps(int(rank[jump.regime]), jump.kind, _jump(jump.kind, theta[place], hours))
         for jump, place in design.jumping.items()
     ]
+    slow = _chain("slow", made.generator, made.multipliers, hours, order[1])
     return Parts(
-        _chain("regime", design.generator(theta, 0), regimes, hours),
-        _chain("slow", generators, multipliers, hours) if slow else None,
-        _chain("coupling", design.generator(theta, at), rho, hours),
+        _chain("regime", design.generator(theta, 0), made.regimes, hours, order[0]),
+        slow if len(made.multipliers) > 1 else None,
+        _chain("coupling", design.generator(theta, at), made.rho, hours, order[2]),
         jumps=tuple(sorted(jumps, key=lambda jump: (jump.regime, jump.kind))),
     )
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """Numbers of the states in the order of the design: of regimes, of all slow layers together
+    (with their rate matrix), of correlations."""
+
+    regimes: Array
+    multipliers: Array
+    generator: Array
+    rho: Array
+
+    @classmethod
+    def of(cls, design: Design, theta: Array, hours: float) -> _Raw:
+        values = dict(zip(design.names, theta, strict=True))
+        scale = np.ones(2)
+        multipliers, generators = np.ones((1, 2)), np.zeros((1, 1))
+        for k in (k for k, layer in enumerate(design.layers) if layer.kind.startswith("volatilit")):
+            own = np.exp([
+                [values.get(f"{k}.{leg}{i}", values.get(f"{k}.ab{i}", 0.0)) for leg in "ab"]
+                for i in range(design.sizes[k])
+            ])  # fmt: skip
+            generator = design.generator(theta, k)
+            mean = np.sqrt(_law(generator) @ own**2)
+            scale *= mean
+            multipliers = np.einsum("il,jl->ijl", multipliers, own / mean).reshape(-1, 2)
+            generators = np.kron(generators, np.eye(len(own))) + np.kron(
+                np.eye(len(generators)), generator
+            )
+        sigma = np.array([
+            [np.exp(values.get(f"0.{leg}{i}", values[f"0.a{i}"])) for leg in "ab"]
+            for i in range(design.sizes[0])
+        ])  # fmt: skip
+        dof = np.array([
+            2.0 + np.exp(values[f"0.nu{i}"]) if design.tails else np.inf
+            for i in range(design.sizes[0])
+        ])  # fmt: skip
+        at = _of_kind(design, "correlation")
+        rho = [[np.tanh(values.get(f"{at}.rho{i}", 0.0))] for i in range(design.sizes[at])]
+        regimes = np.column_stack([sigma * np.sqrt(HOURS_A_YEAR / hours) * scale, dof])
+        return cls(regimes, multipliers, generators, np.array(rho))
+
+    @property
+    def order(self) -> tuple[Places, Places, Places]:
+        """Which state is the first, the second, ... of each chain."""
+        a, b, c = (
+            np.argsort(numbers[:, 0], kind="stable")
+            for numbers in (self.regimes, self.multipliers, self.rho)
+        )
+        return a, b, c
+
+
+def _of_kind(design: Design, kind: str) -> int:
+    return next(k for k, layer in enumerate(design.layers) if layer.kind == kind)
+
+
+def saying(
+    design: Design, hours: float, slope: float, mispricing: tuple[Component, ...],
+    like: Array | None = None,
+) -> Callable[[Array], Parts]:  # fmt: skip
+    """What parameters of a design say, in the words of scenarios. like: as in `parts`.
+
+    slope, mispricing: of leg b, where the design is of one leg.
+    """
+
+    def market(theta: Array) -> Parts:
+        made = parts(design, theta, hours, like)
+        return made if design.legs > 1 else tied(made, slope, mispricing)
+
+    return market
 
 
 def _jump(kind: str, values: Array, hours: float) -> Array:
@@ -142,8 +193,7 @@ def _law(generator: Array) -> Array:
     return made / made.sum()
 
 
-def _chain(word: str, generator: Array, numbers: Array, hours: float) -> Chain:
-    order = np.argsort(numbers[:, 0], kind="stable")
+def _chain(word: str, generator: Array, numbers: Array, hours: float, order: Places) -> Chain:
     generator, numbers = generator[np.ix_(order, order)], numbers[order]
     rates = -np.diag(generator)
     going = np.zeros_like(generator)

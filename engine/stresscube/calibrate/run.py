@@ -5,48 +5,72 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stresscube.calibrate import basis, draws, errors, funding, parts
+from stresscube.calibrate import basis, errors, funding, parts
+from stresscube.calibrate import draws as uncertain
+from stresscube.calibrate.bootstrap import bootstrap
 from stresscube.calibrate.choose import choose
-from stresscube.calibrate.design import Design, correlation_of
+from stresscube.calibrate.design import correlation_of
 from stresscube.calibrate.fit import Fit
+from stresscube.calibrate.refit import Found, Prints
 from stresscube.calibrate.write import Errors, Source, scenario
 from stresscube.errors import StresscubeError
 from stresscube.history import History
 
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
+By = Literal["bootstrap", "covariance"]
 LEAST_BARS = 1000
 LEAST_MOVING = 0.1
 JUMPS = "jumps stand in the regimes in which BIC approves of them"
 NO_JUMPS = "no jumps: by BIC the tails say all"
 INTEREST, EIGHT_HOURS = 1e-4, 8.0
+BY_BOOTSTRAP = "refits of histories that it made, each fitted in the design that was found"
+BY_COVARIANCE = "normal, by the covariance of the estimate"
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How many draws of the numbers, and by what. keep: a file of the refits that are done, for
+    another calibration of the same data to go on with.
+    """
+
+    count: int
+    by: By = "bootstrap"
+    keep: Path | None = None
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted, its standard errors, the scenario's text, and draws of its numbers."""
+    """What was fitted, the covariance of its parameters, its standard errors, the scenario's text,
+    what refits need, and draws of its numbers: the text of their file, and what is to be said.
+    """
 
     fit: Fit
+    covariance: Array
     parts: parts.Parts
     errors: Errors
     text: str
+    found: Found
     draws: str = ""
+    said: str = ""
 
 
 def calibrate(
     history: History, *, name: str, regimes: int | None, prints: tuple[Array, float] | None,
-    venues: tuple[str, str] | None, threads: int, tell: Tell, count: int = 0,
+    venues: tuple[str, str] | None, threads: int, tell: Tell, draws: Draws | None = None,
 ) -> Calibration:  # fmt: skip
     """Fit a market to a history.
 
     regimes: how many, None for by BIC. prints: funding [prints, 2] and the hours between.
-    venues: text of [[venues]] tables and the name of one. count: of draws of the numbers. Raises
-    StresscubeError for a history too short, or legs that never part.
+    venues: text of [[venues]] tables and the name of one. draws: of the numbers. Raises
+    StresscubeError for a history too short, legs that never part, or numbers that cannot be drawn.
     """
     returns = np.diff(np.log(history.close), axis=0)
     _check(history, returns)
@@ -69,11 +93,34 @@ def calibrate(
     text, venue = venues or (None, "X")
     interval = EIGHT_HOURS if prints is None else prints[1]
     written = scenario(name, source(history), made, split, premiums, remarks, text, venue, interval)
-    if count == 0:
-        return Calibration(found, made, split, written)
-    market = saying(found.design, hours, tested, made.mispricing)
-    lines = draws.drawn(found, spread, market, premiums, history.assets, count)
-    return Calibration(found, made, split, draws.asked(written, name, count), lines)
+    paid = None
+    if prints is not None and premiums is not None:
+        paid = Prints(premiums, len(prints[0]), prints[1], _interest(prints[1]))
+    known = Found(
+        found, written, tested.slope, made.mispricing, paid, hours, history.assets, history.filled
+    )
+    done = Calibration(found, spread, made, split, written, known)
+    if draws is None:
+        return done
+    rows, said = drawn(done, draws, tell, threads)
+    text = uncertain.asked(written, name, draws.count)
+    return replace(done, text=text, draws=uncertain.text(rows, said), said=said[-1])
+
+
+def drawn(
+    made: Calibration, draws: Draws, tell: Tell, threads: int
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Rows of keys and values, and sentences about them."""
+    known, count = made.found, draws.count
+    if draws.by == "bootstrap":
+        refits = bootstrap(known, count, tell, workers=threads, keep=draws.keep)
+        head = f"{count} draws of what a calibration leaves open: {BY_BOOTSTRAP}."
+        return [draw.row for draw in refits.draws], [head, refits.words]
+    like, design = made.fit.theta, made.fit.design
+    market = parts.saying(design, known.hours, known.slope, known.mispricing, like)
+    premiums = known.prints.found if known.prints is not None else None
+    rows = uncertain.by_covariance(made.fit, made.covariance, market, premiums, known.assets, count)
+    return rows, [f"{count} draws of what a calibration leaves open: {BY_COVARIANCE}."]
 
 
 def in_words(
@@ -84,22 +131,10 @@ def in_words(
     mispricing = ()
     if found.design.legs == 1:
         mispricing = basis.components(basis.residual(history.close, tested.slope), hours)
-    market = saying(found.design, hours, tested, mispricing)
+    market = parts.saying(found.design, hours, tested.slope, mispricing)
     made = market(found.theta)
     row = errors.of(lambda theta: parts.flat(market(theta)), found.theta, spread)
     return made, _split(row, made)
-
-
-def saying(
-    design: Design, hours: float, tested: basis.Tested, mispricing: tuple[basis.Component, ...]
-) -> Callable[[Array], parts.Parts]:
-    """What parameters of a design say, in the words of scenarios."""
-
-    def market(theta: Array) -> parts.Parts:
-        made = parts.parts(design, theta, hours)
-        return made if design.legs > 1 else parts.tied(made, tested.slope, mispricing)
-
-    return market
 
 
 def source(history: History) -> Source:
@@ -135,12 +170,17 @@ class _Beside:
         return None if self._paid is None else self._paid.result()
 
     def _fit(self, prints: Array, interval: float, tell: Tell) -> funding.Premiums:
-        interest = INTEREST * interval / EIGHT_HOURS
+        interest = _interest(interval)
         return funding.fit(prints, interval, tell, interest=interest, goes_on=self._goes_on)
 
     def _goes_on(self) -> None:
         if self._stopped.is_set():
             raise StresscubeError("the fit of the premiums was given up")
+
+
+def _interest(interval: float) -> float:
+    """The interest of an interval of so many hours."""
+    return INTEREST * interval / EIGHT_HOURS
 
 
 def _check(history: History, returns: Array) -> None:

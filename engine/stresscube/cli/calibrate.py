@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import time
 import tomllib
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
+from rich.console import Console
 from rich.markup import escape
 
 from stresscube.calibrate.draws import draws_file
 from stresscube.calibrate.parts import Parts
+from stresscube.calibrate.run import By, Draws
 from stresscube.calibrate.run import calibrate as fit_market
 from stresscube.calibrate.write import POLICY
 from stresscube.cli.as_json import emit
@@ -24,6 +29,8 @@ from stresscube.text import plural
 from stresscube_kernels.replay import BATCHES
 
 MOST_DRAWS = 4096
+KEPT = ".part"
+"""Ending of a file of the refits that are done."""
 LEAST = """\
 name = "least"
 simulation = { paths = 1, horizon = "1d", step = "1h", seed = 1 }
@@ -44,6 +51,7 @@ class CalibrateOptions:
     venues: Path | None = None
     threads: int | None = None
     uncertainty: int = 0
+    draws_by: str = "bootstrap"
     overwrite: bool = False
     as_json: bool = False
 
@@ -51,9 +59,9 @@ class CalibrateOptions:
 def calibrate(options: CalibrateOptions) -> None:
     """Fit, tell how it goes, write the file."""
     out, told = console(), console(stderr=True)
-    regimes, draws = _count(options.regimes), _draws(options.uncertainty)
+    regimes, count, by = _count(options.regimes), _draws(options.uncertainty), _by(options)
     beside = options.out.parent / draws_file(options.out.stem)
-    for place in (options.out, *([beside] if draws else [])):
+    for place in (options.out, *([beside] if count else [])):
         _check_place(place, options.overwrite)
     venues = _venues(options.venues) if options.venues is not None else None
     history = read(options.data, options.wanted)
@@ -65,7 +73,9 @@ def calibrate(options: CalibrateOptions) -> None:
     def tell(words: str) -> None:
         told.print(f"[dim]{time.monotonic() - began:5.0f} s  {escape(words)}[/]", soft_wrap=True)
 
-    with told.status("fitting; Ctrl-C stops and writes nothing"):
+    keep = options.out.parent / f"{draws_file(options.out.stem)}{KEPT}"
+    draws = Draws(count, by, keep) if count else None
+    with told.status("fitting; Ctrl-C stops and writes nothing"), _kept(keep, told):
         made = fit_market(
             history,
             name=options.out.stem,
@@ -74,21 +84,37 @@ def calibrate(options: CalibrateOptions) -> None:
             venues=venues,
             threads=options.threads or usable_cores(),
             tell=tell,
-            count=draws,
+            draws=draws,
         )
     try:
         options.out.write_text(made.text, encoding="utf-8")
         if draws:
             beside.write_text(made.draws, encoding="utf-8")
+            if by == "bootstrap":
+                keep.unlink(missing_ok=True)
     except OSError as error:
         raise StresscubeError(f"-o {options.out}: {error.strerror}; write elsewhere") from None
     if options.as_json:
         numbers = {"file": str(options.out), "draws": str(beside) if draws else None}
+        numbers |= {"draws_said": made.said} if draws else {}
         emit(numbers | _counts(made.parts))
         return
     out.print(f"{escape(str(options.out))}: {_words(made.parts)}", soft_wrap=True)
     if draws:
-        out.print(f"{escape(str(beside))}: {draws} draws of its numbers", soft_wrap=True)
+        out.print(f"{escape(str(beside))}: {count} draws of its numbers", soft_wrap=True)
+        out.print(f"[dim]{escape(made.said)}[/]", soft_wrap=True)
+
+
+@contextmanager
+def _kept(keep: Path, told: Console) -> Generator[None]:
+    """Says, when the work is stopped, that refits which are done are not lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if keep.exists():
+            told.print(f"{escape(str(keep))}: the refits that are done; the same command goes on",
+                       soft_wrap=True)  # fmt: skip
+        raise
 
 
 def _check_place(out: Path, overwrite: bool) -> None:
@@ -134,6 +160,13 @@ def _draws(count: int) -> int:
             f"--uncertainty {count}: must be a multiple of {BATCHES}, at most {MOST_DRAWS}"
         )
     return count
+
+
+def _by(options: CalibrateOptions) -> By:
+    for by in get_args(By):
+        if options.draws_by == by:
+            return by
+    raise StresscubeError(f"--draws-by {options.draws_by}: must be {' or '.join(get_args(By))}")
 
 
 def _venues(path: Path) -> tuple[str, str]:

@@ -84,6 +84,15 @@ def calibrate(
         int,
         typer.Option("--uncertainty", metavar="N", help="Write N draws of the numbers beside it."),
     ] = 0,
+    draws_by: Annotated[
+        str,
+        typer.Option(
+            "--draws-by",
+            metavar="bootstrap|covariance",
+            help="What draws are: refits of histories that the market makes, seconds each; or "
+            "normal by the standard errors, at once.",
+        ),
+    ] = "bootstrap",
     threads: Threads = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file if it is there.")
@@ -104,6 +113,7 @@ def calibrate(
             venues=venue_file,
             threads=threads,
             uncertainty=uncertainty,
+            draws_by=draws_by,
             overwrite=overwrite,
             as_json=as_json,
         )

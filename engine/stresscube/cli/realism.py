@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from stresscube.calibrate.simulated import step_for
 from stresscube.calibrate.write import duration
 from stresscube.cli.console import console
 from stresscube.cli.scenario import load_scenario
@@ -18,11 +19,8 @@ from stresscube.errors import StresscubeError
 from stresscube.realism.compare import Fact, compare, verdict
 from stresscube.realism.recorded import Wanted, recorded
 from stresscube.runner import usable_cores
-from stresscube.scenario import Scenario
 from stresscube.scenario.expand import any_market, simulation_spec
 
-PARTS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
-"""Steps that a bar may have."""
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -83,13 +81,6 @@ def realism(options: RealismOptions) -> None:
         from stresscube.realism.plot import save
 
         save(found, f"{scenario.name}: {verdict(found)}", options.out)
-
-
-def step_for(scenario: Scenario, bar: float) -> float:
-    """The longest step, in hours, that divides a bar and that no mispricing is too quick for."""
-    parts = (part for regime in scenario.market.regimes for part in regime.mispricing)
-    shortest = min((part.half_life for part in parts if part.moves), default=bar)
-    return next((bar / n for n in PARTS if bar / n <= shortest), bar / PARTS[-1])
 
 
 def _check_picture(path: Path) -> None:

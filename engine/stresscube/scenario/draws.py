@@ -86,6 +86,18 @@ def markets(scenario: Scenario, market: Market) -> tuple[Market, ...]:
     return tuple(found.values())
 
 
+def holds(scenario: Scenario, row: Mapping[str, str]) -> bool:
+    """Whether a scenario may hold a draw. row: dotted keys and values, as a file has them."""
+    faults: list[Fault] = []
+    places = _places("", list(row), scenario, faults)
+    found = _row("", 0, list(row.values()), list(row), places, faults)
+    market = scenario.market
+    for place, value in found.items():
+        market = replaced(market, place[1:], value)
+    contradictions = problems(scenario.model_copy(update={"market": market}))
+    return not faults and next(contradictions, None) is None
+
+
 def _only(scenario: Scenario, value: float) -> int:
     """The number of the only draw that a scenario takes.
 
