@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from stresscube.gradients import Found, Problem
-from stresscube.gradients.evaluate import APART
+from stresscube.gradients.problem import APART
 from stresscube.scenario import load
 
 from .case import ROOT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,8 @@ SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
 PATHS = 512
 
 
-def way_of(scenario: Scenario, key: str, **policy: Any) -> str:
-    """The way of one parameter, without compiling anything."""
+def way_of(scenario: Scenario, key: str, *, soft: bool = True, **policy: Any) -> str:
+    """The way of one parameter, without compiling anything. soft: whether to smooth the drift."""
     problem = Problem(scenario, (key,))
     simulation = simulation_spec(scenario)
     specs = [policy_at(scenario, policy)]
@@ -46,24 +47,25 @@ def way_of(scenario: Scenario, key: str, **policy: Any) -> str:
     shape = united(shape_of(j.market, j.policies, simulation) for j in (base, *jobs))
     packed = [xla_derived.pack(job, shape) for job in jobs]
     slope = directions.slope(packed, directions.weights(near))
-    return directions.way(shape, base, slope, whole=moving.parameter.whole)
+    return directions.way(shape, base, slope, whole=moving.parameter.whole, soft=soft)
 
 
 @pytest.mark.parametrize(
     ("name", "key", "way"),
     [
         ("quickstart", "hedge_ratio", "pathwise"),
-        ("quickstart", "rebalance_threshold", "pathwise"),
+        ("quickstart", "rebalance_threshold", "smoothed"),
         ("quickstart", "venue.slippage", "pathwise"),
-        ("quickstart", "market.regimes.stress.correlation", "pathwise"),
+        ("quickstart", "market.regimes.stress.correlation", "smoothed"),
+        ("quickstart", "market.regimes.stress.slippage_multiplier", "pathwise"),
         ("quickstart", "market.regimes.stress.mean_duration", "differences"),  # moves switches
         ("btc_eth_hourly", "leverage", "pathwise"),
         ("btc_eth_hourly", "holding", "differences"),  # whole steps
-        ("btc_eth_hourly", "market.regimes.stress.tail_dof", "pathwise"),
+        ("btc_eth_hourly", "market.regimes.stress.tail_dof", "smoothed"),
         ("btc_eth_hourly", "market.regimes.stress.jumps.intensity", "differences"),
         ("btc_eth_hourly", "market.funding_regimes.premium.funding.mean.BTC", "pathwise"),
         ("flash_crash", "hedge_ratio", "pathwise"),
-        ("flash_crash", "market.shocks[0].returns.ETH", "pathwise"),
+        ("flash_crash", "market.shocks[0].returns.ETH", "smoothed"),
         ("flash_crash", "bias_trigger", "differences"),  # latches sooner or later
         ("flash_crash", "market.regimes.usual.volatility.ETH", "differences"),  # and so does this
         ("cross_exchange", "leverage", "pathwise"),
@@ -76,6 +78,19 @@ def test_ways(name: str, key: str, way: str) -> None:
     biased = name == "flash_crash" and "shocks" not in key  # signals see shocks
     policy: dict[str, Any] = {"directional_bias": 0.1} if biased else {}
     assert way_of(load(SCENARIOS / f"{name}.toml"), key, **policy) == way
+
+
+@pytest.mark.parametrize("key", ["rebalance_threshold", "market.regimes.stress.correlation"])
+def test_what_moves_the_drift_rule(key: str) -> None:
+    """By differences unless smoothing is asked for; pathwise where nobody rebalances."""
+    scenario = load(SCENARIOS / "quickstart.toml")
+    assert way_of(scenario, key, soft=False) == "differences"
+    assert way_of(scenario, key, soft=False, rebalance_threshold=math.inf) == "pathwise"
+    assert way_of(scenario, "leverage", soft=False) == "pathwise"
+    by_equity = scenario.model_copy(
+        update={"policy": scenario.policy.model_copy(update={"drift_measure": "equity"})}
+    )
+    assert way_of(by_equity, "leverage", soft=False) == "differences"
 
 
 def test_venues_that_differ_change_by_the_same_amount() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stresscube.backends import choose
 from stresscube.gradients import directions
-from stresscube.gradients.directions import DIFFERENCES, PATHWISE, Moving, Slope
+from stresscube.gradients.directions import DIFFERENCES, PATHWISE, SMOOTHED, Moving, Slope
 from stresscube.gradients.measures import Array, Measure, Sample
 from stresscube.gradients.parameters import HOURS, TINY, Stencil
 from stresscube.metrics.context import BATCHES, LEVELS
@@ -22,9 +22,6 @@ from stresscube_kernels.spec import Job, ReplaySpec
 if TYPE_CHECKING:
     from stresscube_kernels.xla_derived import Sums
 
-APART = 0.1
-"""Step of derivatives by differences, as a share of the value."""
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -32,8 +29,8 @@ class Found:
 
     metrics, parameters: labels as asked for. values, errors: [metric, policy]. gradients,
     gradient_errors: [metric, parameter, policy], per unit of the parameter (durations in hours).
-    methods: "pathwise" or "differences", [parameter]. A policy that cannot open its position has
-    NaN everywhere, a parameter that is infinite a gradient of NaN.
+    methods: "pathwise", "smoothed" or "differences", [parameter]. A policy that cannot open
+    its position has NaN everywhere, a parameter that is infinite a gradient of NaN.
     """
 
     metrics: tuple[str, ...]
@@ -47,13 +44,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A job on a range of paths, and how softly and by which way to differentiate it."""
+    """A job on a range of paths, and how to differentiate it.
+
+    temperature: of the drift rule for numbers that move it, None for differences. differences:
+    for all numbers. apart: their step, as a share of the value.
+    """
 
     job: Job
     first_path: int
     paths: int
-    temperature: float
+    temperature: float | None
     differences: bool
+    apart: float
 
     @property
     def wider(self) -> float:
@@ -80,14 +82,15 @@ def evaluate(asked: Request, wanted: Sequence[Measure], known: Sequence[Moving])
     from stresscube_kernels.xla_derived import Sums
 
     simulation = asked.job.simulation
-    looked = [_looked(it, simulation.step * HOURS) for it in known]
+    looked = [_looked(it, simulation.step * HOURS, asked.apart) for it in known]
     every = [asked.job, *(job for it in looked for job in (*it.near, *it.far))]
     shape = united(shape_of(job.market, job.policies, simulation) for job in every)
     statistics = tuple(sorted({name for it in wanted for name in it.statistics}))
     sums = Sums(shape, statistics, simulation.steps, simulation.seed)
     slopes = [_slope(it, shape) for it in looked]
+    plain, soft = asked.differences, asked.temperature is not None
     ways = [
-        directions.way(shape, asked.job, slope, whole=asked.differences or it.parameter.whole)
+        directions.way(shape, asked.job, slope, whole=plain or it.parameter.whole, soft=soft)
         for it, slope in zip(known, slopes, strict=True)
     ]
     losses = _losses(asked, wanted)
@@ -98,9 +101,9 @@ def evaluate(asked: Request, wanted: Sequence[Measure], known: Sequence[Moving])
     return _found(asked, sample, wanted, known, ways)
 
 
-def _looked(it: Moving, step: float) -> Looked:
+def _looked(it: Moving, step: float, apart: float) -> Looked:
     finite = replace(it, values=tuple(v if np.isfinite(v) else 1.0 for v in it.values))
-    near, far = (finite.stencils(share, step) for share in (TINY, APART))
+    near, far = (finite.stencils(share, step) for share in (TINY, apart))
     return Looked(
         it, _jobs(it, near), directions.weights(near), _jobs(it, far), directions.weights(far)
     )
@@ -134,11 +137,12 @@ def _sums(
 
     values = hard(asked.job)
     found = np.zeros((len(ways), *values.shape))
-    smooth = [k for k, way in enumerate(ways) if way == PATHWISE]
-    if smooth:
-        moves = [slopes[k].direction for k in smooth]
-        packed = pack(asked.job, sums.shape)
-        found[smooth] = sums.derived(packed, moves, losses, temperature=asked.temperature, **given)
+    packed = pack(asked.job, sums.shape)
+    for smooth, warmth in ((PATHWISE, 0.0), (SMOOTHED, asked.temperature or 0.0)):
+        these = [k for k, way in enumerate(ways) if way == smooth]
+        if these:
+            moves = [slopes[k].direction for k in these]
+            found[these] = sums.derived(packed, moves, losses, temperature=warmth, **given)
     for k, way in enumerate(ways):
         if way == DIFFERENCES:
             share = looked[k].far_share[:, None, :, None]
