@@ -21,6 +21,7 @@ pytest.importorskip("jax", reason="needs jax: jax")
 from stresscube.gradients import directions
 from stresscube.gradients.parameters import (
     HOURS,
+    LEAST,
     TINY,
     parameter,
     policy_at,
@@ -42,7 +43,7 @@ def way_of(scenario: Scenario, key: str, *, soft: bool = True, **policy: Any) ->
     specs = [policy_at(scenario, policy)]
     base = directions.jobs(problem.market, specs, Job(problem.market, (), simulation))
     moving = problem.moving(parameter(scenario, key), specs, base)
-    near = moving.stencils(TINY, simulation.step * HOURS)
+    near = moving.stencils(TINY, simulation.step * HOURS, LEAST)
     jobs = [moving.job(values) for values in directions.places(near)]
     shape = united(shape_of(j.market, j.policies, simulation) for j in (base, *jobs))
     packed = [xla_derived.pack(job, shape) for job in jobs]

@@ -38,10 +38,13 @@ class Moving:
     values: tuple[float, ...]
     job: Moved
 
-    def stencils(self, share: float, step: float) -> list[Stencil]:
-        """Places to look at for each policy. step: of the simulation, in hours."""
+    def stencils(self, share: float, step: float, least: float = 0.0) -> list[Stencil]:
+        """Places to look at for each policy. step: of the simulation, in hours.
+
+        share: of the value, which counts as `least` where it is smaller.
+        """
         it = self.parameter
-        steps = sized(self.values, share)
+        steps = sized(self.values, share, least)
         if it.whole:
             steps = [max(1.0, round(h / step)) * step for h in steps]
         low = max(it.low, step) if it.whole else it.low
