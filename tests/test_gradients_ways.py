@@ -12,6 +12,7 @@ import pytest
 
 from stresscube.scenario import Scenario, load
 from stresscube_kernels import oracle
+from stresscube_kernels.contract import Outcome
 from stresscube_kernels.pack import shape_of, united
 from stresscube_kernels.rules import outcome_fields
 from stresscube_kernels.spec import Job
@@ -92,6 +93,31 @@ def test_what_moves_the_drift_rule(key: str) -> None:
         update={"policy": scenario.policy.model_copy(update={"drift_measure": "equity"})}
     )
     assert way_of(by_equity, "leverage", soft=False) == "differences"
+
+
+@pytest.mark.parametrize("to", ["ratio", "leverage"])
+def test_when_the_drift_rule_fires(to: str, tmp_path: Path) -> None:
+    """On the same paths as often, whatever the size, the hedge, costs and latency are; not so by
+    the threshold and what moves prices."""
+    file = tmp_path / "mixed.toml"
+    text = MIXED.replace("MODE", "cross").replace("LEVERAGE", "2")
+    file.write_text(text + f'rebalance_to = "{to}"\n')
+    scenario = load(file)
+    simulation = simulation_spec(scenario)
+
+    def rebalances(policy: dict[str, Any], market: dict[str, Any]) -> Any:
+        base = any_market(scenario, market)
+        job = Job(base, (policy_at(scenario, policy),), simulation)
+        done = oracle.run(directions.jobs(base, job.policies, job), 0, 64)
+        return done.per_policy[Outcome._fields.index("rebalances"), 0]
+
+    before = rebalances({}, {})
+    assert before.mean() > 2.0
+    for still in ({"leverage": 3.0}, {"hedge_ratio": 0.6}, {"venue.slippage": 0.002},
+                  {"venue.latency": 0.01}, {"venue.taker_fee": 0.001}):  # fmt: skip
+        np.testing.assert_array_equal(rebalances(still, {}), before)
+    assert np.any(rebalances({"rebalance_threshold": 0.022}, {}) != before)
+    assert np.any(rebalances({}, {"market.regimes.only.correlation": 0.85}) != before)
 
 
 def test_venues_that_differ_change_by_the_same_amount() -> None:
