@@ -249,7 +249,12 @@ def test_metrics_without_a_derivative(label: str, words: str) -> None:
 
 
 def test_few_paths_and_bad_temperatures_are_refused() -> None:
-    for bad in ({"temperature": 1.0}, {"temperature": 0.0}, {"apart": 0.0}):
+    faulty: tuple[dict[str, Any], ...] = (
+        {"temperature": 1.0},
+        {"temperature": 0.0},
+        {"apart": 0.0},
+    )
+    for bad in faulty:
         with pytest.raises(StresscubeError, match="must be in \\(0, 1\\)"):
             Problem(scenario(), (), **bad)
     with pytest.raises(StresscubeError, match="be 64 or more"):

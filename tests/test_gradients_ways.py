@@ -101,6 +101,7 @@ def test_when_the_drift_rule_fires(to: str, tmp_path: Path) -> None:
     the threshold and what moves prices."""
     file = tmp_path / "mixed.toml"
     text = MIXED.replace("MODE", "cross").replace("LEVERAGE", "2")
+    text = text.replace("rebalance_threshold = 0.02", "rebalance_threshold = 0.005")
     file.write_text(text + f'rebalance_to = "{to}"\n')
     scenario = load(file)
     simulation = simulation_spec(scenario)
@@ -116,7 +117,7 @@ def test_when_the_drift_rule_fires(to: str, tmp_path: Path) -> None:
     for still in ({"leverage": 3.0}, {"hedge_ratio": 0.6}, {"venue.slippage": 0.002},
                   {"venue.latency": 0.01}, {"venue.taker_fee": 0.001}):  # fmt: skip
         np.testing.assert_array_equal(rebalances(still, {}), before)
-    assert np.any(rebalances({"rebalance_threshold": 0.022}, {}) != before)
+    assert np.any(rebalances({"rebalance_threshold": 0.0055}, {}) != before)
     assert np.any(rebalances({}, {"market.regimes.only.correlation": 0.85}) != before)
 
 
