@@ -1,20 +1,21 @@
-"""Pathwise gradients at several temperatures against differences of the hard rules, same paths."""
+"""Gradients against differences of another step on other paths, and smoothed ones beside them."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from stresscube.gradients import Found, Problem
-from stresscube.gradients.evaluate import APART
+from stresscube.gradients.directions import PATHWISE
 from stresscube.scenario import load
 
 from .case import ROOT
 from .record import significant
 
 METRICS = ("return_mean", "return_std", "liquidation_probability", "fees_mean")
-TEMPERATURES = (0.0, 0.25, 0.35, 0.5, 0.75)
+TEMPERATURES = (0.25, 0.35, 0.5, 0.75)
+APART, SEED = 0.05, 900_003
+"""Step and seed of the differences that gradients are compared with, on twice the paths."""
 POLICY = ("hedge_ratio", "leverage", "rebalance_threshold", "venue.slippage")
 
 
@@ -43,22 +44,20 @@ def measure(*, paths: int) -> Iterator[dict[str, Any]]:
     for asked in QUESTIONS:
         file = ROOT / "scenarios" / f"{asked.scenario}.toml"
         scenario, by = load(file, list(asked.changes)), (*POLICY, asked.market)
-        for temperature in (None, *TEMPERATURES):
-            plainly = temperature is None
-            problem = Problem(scenario, by, temperature=temperature or 0.0, differences=plainly)
-            begun = time.perf_counter()
-            found = problem.value_and_gradient([asked.policy], METRICS, paths=paths)
-            took = time.perf_counter() - begun
-            yield from _lines(asked, by, found, paths, temperature, took)
+        found = Problem(scenario, by).value_and_gradient([asked.policy], METRICS, paths=paths)
+        yield from _lines(asked, by, found, paths, "default")
+        apart = Problem(scenario, by, differences=True, apart=APART)
+        beside = apart.value_and_gradient([asked.policy], METRICS, paths=2 * paths, seed=SEED)
+        yield from _lines(asked, by, beside, 2 * paths, "reference", step=APART, seed=SEED)
+        moving = [key for key, way in zip(by, found.methods, strict=True) if way != PATHWISE]
+        for warmth in TEMPERATURES:
+            soft = Problem(scenario, moving, temperature=warmth)
+            smoothed = soft.value_and_gradient([asked.policy], METRICS, paths=paths)
+            yield from _lines(asked, moving, smoothed, paths, f"T = {warmth:g}")
 
 
 def _lines(
-    asked: Question,
-    by: Sequence[str],
-    found: Found,
-    paths: int,
-    temperature: float | None,
-    took: float,
+    asked: Question, by: Sequence[str], found: Found, paths: int, way: str, **more: Any
 ) -> Iterator[dict[str, Any]]:
     for k, key in enumerate(by):
         yield {
@@ -67,15 +66,14 @@ def _lines(
             "changes": list(asked.changes),
             "policy": asked.policy,
             "parameter": key,
+            "way": way,
             "method": found.methods[k],
-            "temperature": temperature,
-            "step": APART if temperature is None else None,
             "gradients": {
                 name: [significant(float(part[row, k, 0])) for part in
                        (found.gradients, found.gradient_errors)]
                 for row, name in enumerate(METRICS)
             },
             "paths": paths,
-            "seconds_of_all": significant(took, 3),
+            **more,
             "versions": {},
         }  # fmt: skip

@@ -59,7 +59,7 @@ def test_cells_of_the_cube(file: Path) -> None:
     assert found["return_std"].dims == ("calm_correlation", "leverage")
     assert found["return_std_gradient"].dims == ("parameter", "calm_correlation", "leverage")
     assert list(found["parameter"].values) == list(by)
-    assert list(found["method"].values) == ["pathwise", "pathwise"]
+    assert list(found["method"].values) == ["pathwise", "pathwise"]  # nobody rebalances
     assert found["leverage"].attrs["key"] == "leverage"
     points = [{"leverage": 5.0}, {"leverage": 150.0}, {"leverage": 10.0}]
     for correlation in (0.6, 0.2):
@@ -116,7 +116,7 @@ def test_the_command_prints_a_table_and_json(file: Path) -> None:
         (["--by", "leverage", "--by", "leverage"], "by leverage: was given before"),
         (["--where", "venue=X"], "at venue: no dim"),
         (["--where", "leverage=7"], "leverage=7: no such value (values: 5, 150, 10)"),
-        (["--temperature", "1"], "temperature = 1: must be in [0, 1)"),
+        (["--temperature", "1"], "temperature = 1: must be in (0, 1)"),
         (["--paths", "10"], "be 64 or more"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from stresscube.scenario import Scenario, load
 from stresscube_kernels import oracle
+from stresscube_kernels.contract import Outcome
 from stresscube_kernels.pack import shape_of, united
 from stresscube_kernels.rules import outcome_fields
 from stresscube_kernels.spec import Job
@@ -20,6 +22,7 @@ pytest.importorskip("jax", reason="needs jax: jax")
 from stresscube.gradients import directions
 from stresscube.gradients.parameters import (
     HOURS,
+    LEAST,
     TINY,
     parameter,
     policy_at,
@@ -34,36 +37,37 @@ SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
 PATHS = 512
 
 
-def way_of(scenario: Scenario, key: str, **policy: Any) -> str:
-    """The way of one parameter, without compiling anything."""
+def way_of(scenario: Scenario, key: str, *, soft: bool = True, **policy: Any) -> str:
+    """The way of one parameter, without compiling anything. soft: whether to smooth the drift."""
     problem = Problem(scenario, (key,))
     simulation = simulation_spec(scenario)
     specs = [policy_at(scenario, policy)]
     base = directions.jobs(problem.market, specs, Job(problem.market, (), simulation))
     moving = problem.moving(parameter(scenario, key), specs, base)
-    near = moving.stencils(TINY, simulation.step * HOURS)
+    near = moving.stencils(TINY, simulation.step * HOURS, LEAST)
     jobs = [moving.job(values) for values in directions.places(near)]
     shape = united(shape_of(j.market, j.policies, simulation) for j in (base, *jobs))
     packed = [xla_derived.pack(job, shape) for job in jobs]
     slope = directions.slope(packed, directions.weights(near))
-    return directions.way(shape, base, slope, whole=moving.parameter.whole)
+    return directions.way(shape, base, slope, whole=moving.parameter.whole, soft=soft)
 
 
 @pytest.mark.parametrize(
     ("name", "key", "way"),
     [
         ("quickstart", "hedge_ratio", "pathwise"),
-        ("quickstart", "rebalance_threshold", "pathwise"),
+        ("quickstart", "rebalance_threshold", "smoothed"),
         ("quickstart", "venue.slippage", "pathwise"),
-        ("quickstart", "market.regimes.stress.correlation", "pathwise"),
+        ("quickstart", "market.regimes.stress.correlation", "smoothed"),
+        ("quickstart", "market.regimes.stress.slippage_multiplier", "pathwise"),
         ("quickstart", "market.regimes.stress.mean_duration", "differences"),  # moves switches
         ("btc_eth_hourly", "leverage", "pathwise"),
         ("btc_eth_hourly", "holding", "differences"),  # whole steps
-        ("btc_eth_hourly", "market.regimes.stress.tail_dof", "pathwise"),
+        ("btc_eth_hourly", "market.regimes.stress.tail_dof", "smoothed"),
         ("btc_eth_hourly", "market.regimes.stress.jumps.intensity", "differences"),
         ("btc_eth_hourly", "market.funding_regimes.premium.funding.mean.BTC", "pathwise"),
         ("flash_crash", "hedge_ratio", "pathwise"),
-        ("flash_crash", "market.shocks[0].returns.ETH", "pathwise"),
+        ("flash_crash", "market.shocks[0].returns.ETH", "smoothed"),
         ("flash_crash", "bias_trigger", "differences"),  # latches sooner or later
         ("flash_crash", "market.regimes.usual.volatility.ETH", "differences"),  # and so does this
         ("cross_exchange", "leverage", "pathwise"),
@@ -76,6 +80,45 @@ def test_ways(name: str, key: str, way: str) -> None:
     biased = name == "flash_crash" and "shocks" not in key  # signals see shocks
     policy: dict[str, Any] = {"directional_bias": 0.1} if biased else {}
     assert way_of(load(SCENARIOS / f"{name}.toml"), key, **policy) == way
+
+
+@pytest.mark.parametrize("key", ["rebalance_threshold", "market.regimes.stress.correlation"])
+def test_what_moves_the_drift_rule(key: str) -> None:
+    """By differences unless smoothing is asked for; pathwise where nobody rebalances."""
+    scenario = load(SCENARIOS / "quickstart.toml")
+    assert way_of(scenario, key, soft=False) == "differences"
+    assert way_of(scenario, key, soft=False, rebalance_threshold=math.inf) == "pathwise"
+    assert way_of(scenario, "leverage", soft=False) == "pathwise"
+    by_equity = scenario.model_copy(
+        update={"policy": scenario.policy.model_copy(update={"drift_measure": "equity"})}
+    )
+    assert way_of(by_equity, "leverage", soft=False) == "differences"
+
+
+@pytest.mark.parametrize("to", ["ratio", "leverage"])
+def test_when_the_drift_rule_fires(to: str, tmp_path: Path) -> None:
+    """On the same paths as often, whatever the size, the hedge, costs and latency are; not so by
+    the threshold and what moves prices."""
+    file = tmp_path / "mixed.toml"
+    text = MIXED.replace("MODE", "cross").replace("LEVERAGE", "2")
+    text = text.replace("rebalance_threshold = 0.02", "rebalance_threshold = 0.005")
+    file.write_text(text + f'rebalance_to = "{to}"\n')
+    scenario = load(file)
+    simulation = simulation_spec(scenario)
+
+    def rebalances(policy: dict[str, Any], market: dict[str, Any]) -> Any:
+        base = any_market(scenario, market)
+        job = Job(base, (policy_at(scenario, policy),), simulation)
+        done = oracle.run(directions.jobs(base, job.policies, job), 0, 64)
+        return done.per_policy[Outcome._fields.index("rebalances"), 0]
+
+    before = rebalances({}, {})
+    assert before.mean() > 2.0
+    for still in ({"leverage": 3.0}, {"hedge_ratio": 0.6}, {"venue.slippage": 0.002},
+                  {"venue.latency": 0.01}, {"venue.taker_fee": 0.001}):  # fmt: skip
+        np.testing.assert_array_equal(rebalances(still, {}), before)
+    assert np.any(rebalances({"rebalance_threshold": 0.0055}, {}) != before)
+    assert np.any(rebalances({}, {"market.regimes.only.correlation": 0.85}) != before)
 
 
 def test_venues_that_differ_change_by_the_same_amount() -> None:

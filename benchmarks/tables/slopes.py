@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,9 @@ from .results import RESULTS, read
 
 
 def gradients(results: Path = RESULTS) -> str:
-    """Return the table of gradients by temperature, beside differences, as measured last."""
+    """Return the table of gradients beside differences on other paths, as measured last."""
     found = [line for line in read(results) if line["benchmark"] == "gradients"]
-    latest: dict[Any, dict[str, Any]] = {}
-    for line in found:
-        latest[line["scenario"], line["parameter"], line["temperature"]] = line
+    latest = {(it["scenario"], it["parameter"], it["way"]): it for it in found}
     return gradients_of(list(latest.values()))
 
 
@@ -22,21 +21,38 @@ def gradients_of(found: list[dict[str, Any]]) -> str:
     """Return the lines as a table: a row for each derivative, a column for each way."""
     if not found:
         return "Not measured yet: run `python -m benchmarks gradients`.\n"
-    ways = sorted({line["temperature"] for line in found} - {None, 0.0})
-    step = next(line["step"] for line in found if line["temperature"] is None)
-    head = f"| | by | of | differences, ±{step:.0%} "
-    lines = [head + "".join(f"| T = {way:g} " for way in ways) + "|"]
-    lines.append("|---|---|---|" + "---:|" * (1 + len(ways)))
+    soft = sorted({line["way"] for line in found} - {"default", "reference"})
+    reference = next(line for line in found if line["way"] == "reference")
+    lines = [
+        f"| | by | of | method | found | differences, ±{reference['step']:.0%}, other paths "
+        "| apart, in errors " + "".join(f"| smoothed, {way} " for way in soft) + "|",
+        "|---|---|---|---|---:|---:|---:|" + "---:|" * len(soft),
+    ]
     asked = dict.fromkeys((line["scenario"], line["parameter"]) for line in found)
+    gaps: list[float] = []
     for scenario, parameter in asked:
-        by_way = {line["temperature"]: line["gradients"] for line in found
-                  if (line["scenario"], line["parameter"]) == (scenario, parameter)}  # fmt: skip
-        for metric in by_way[None]:
-            cells = ["{:.3g} ± {:.2g}".format(*by_way[way][metric]) for way in (None, *ways)]
-            name = parameter.rpartition(".")[2]
-            lines.append(f"| {scenario} | `{name}` | `{metric}` | {' | '.join(cells)} |")
-    paths = found[0].get("paths")
-    return "\n".join([*lines, "", f"{paths:,} paths, one standard error; float64."]) + "\n"
+        ways = {line["way"]: line for line in found
+                if (line["scenario"], line["parameter"]) == (scenario, parameter)}  # fmt: skip
+        for metric in ways["default"]["gradients"]:
+            at = {way: line["gradients"][metric] for way, line in ways.items()}
+            gaps.append(_apart(at["default"], at["reference"]))
+            cells = ["{:.3g} ± {:.2g}".format(*at[way]) if way in at else "" for way in soft]
+            here, there = ("{:.3g} ± {:.2g}".format(*at[way]) for way in ("default", "reference"))
+            row = (scenario, f"`{parameter.rpartition('.')[2]}`", f"`{metric}`",
+                   ways["default"]["method"], here, there, f"{gaps[-1]:+.1f}", *cells)  # fmt: skip
+            lines.append(f"| {' | '.join(row)} |")
+    paths = next(line["paths"] for line in found if line["way"] == "default")
+    beyond = sum(abs(gap) > 2.0 for gap in gaps)
+    return "\n".join([*lines, "", (
+        f"{paths:,} paths, those that it is compared with {reference['paths']:,} others; one "
+        f"standard error; float64. Of {len(gaps)} derivatives {beyond} are more than 2 errors from "
+        f"their differences, and the furthest is {max(map(abs, gaps)):.1f}."
+    )]) + "\n"  # fmt: skip
+
+
+def _apart(one: list[float], other: list[float]) -> float:
+    """How many of their combined errors two estimates are apart."""
+    return (one[0] - other[0]) / math.hypot(one[1], other[1])
 
 
 def optimise(results: Path = RESULTS) -> str:

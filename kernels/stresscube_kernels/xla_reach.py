@@ -1,31 +1,47 @@
-"""Whether a parameter moves decisions that have no smooth meaning: entries, exits, latches, clocks.
+"""Whether a parameter moves decisions, with which outcomes jump: pathwise derivatives miss jumps.
 
-A trade is open or not, long leg a or short. Where a number that a parameter changes is compared to
-decide that, outcomes jump with the parameter and pathwise derivatives miss the jumps.
+Entries, exits, latches and clocks have no smooth meaning: a trade is open or not, long leg a or
+short. The drift rule can be made smooth, at the price of being another rule (`xla_soft.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .contract import Shape
+from .contract import Features, Shape
 from .lines import Program
 from .programs import programs
 from .rules import PAIR
 from .xla_soft import reads
 
 DECISIONS = ("account.until", "account.direction", "account.bias")
+DRIFT = ("policy.rebalance_threshold", "tick.return_a", "tick.return_b")
+"""What a drift in notional and its threshold are made of, besides decisions.
+
+|N_b| / (h |N_a|) is 1 after every order, and from there on the product of (1 + r_b) / (1 + r_a): by
+whatever else the legs are sized, it cancels.
+"""
 CERTAIN = frozenset({"account.alive"})
 """What never changes in the account of a path that is only weighed."""
 
 
-def moves_decisions(shape: Shape, market: Iterable[str], policy: Iterable[str]) -> bool:
-    """Whether changes of these fields of market and policy records reach a decision.
+def moves_decisions(changed: set[str]) -> bool:
+    """Whether an entry, an exit, a side or a latch is among what is reached."""
+    return bool(changed.intersection(DECISIONS))
 
-    Of policies that are not built in nothing is known, so theirs count as reached.
+
+def moves_drift(features: Features, changed: set[str]) -> bool:
+    """Whether what is reached moves when the drift rule fires. In equity, anything may."""
+    return features.by_equity or bool(changed.intersection(DRIFT))
+
+
+def reached(shape: Shape, market: Iterable[str], policy: Iterable[str]) -> set[str]:
+    """What changes of these fields of market and policy records reach: fields, with their records.
+
+    Of policies that are not built in nothing is known, so theirs reach every decision.
     """
     if shape.rules != PAIR:
-        return True
+        return {*DECISIONS, *DRIFT}
     made = programs(shape)
     changed = {f"market.{name}" for name in market}
     _spread(changed, made.market_start)
@@ -36,7 +52,7 @@ def moves_decisions(shape: Shape, market: Iterable[str], policy: Iterable[str]) 
     changed |= {f"policy.{name}" for name in policy}
     while _spread(changed, made.policy_step):
         pass
-    return bool(changed.intersection(DECISIONS))
+    return changed
 
 
 def _spread(changed: set[str], program: Program) -> bool:

@@ -47,7 +47,7 @@ def sensitivities(
     settings: Set = None,
     temperature: Annotated[
         float | None,
-        typer.Option("--temperature", metavar="T", help="How soft the drift rule is made."),
+        typer.Option("--temperature", metavar="T", help="Soften the drift rule, not differences."),
     ] = None,
     differences: Annotated[
         bool, typer.Option("--differences", help="Central differences for every number.")

@@ -1,7 +1,8 @@
-"""How parameters move what kernels read, and by which of two ways their derivatives are taken."""
+"""How parameters move what kernels read, and by which of three ways their derivatives are taken."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 PATHWISE = "pathwise"
+SMOOTHED = "smoothed"
 DIFFERENCES = "differences"
+WAYS = (PATHWISE, SMOOTHED, DIFFERENCES)
 
 Moved = Callable[[Sequence[float]], Job]
 """The job with these values of a parameter: one for each policy, the same for a market's."""
@@ -35,10 +38,13 @@ class Moving:
     values: tuple[float, ...]
     job: Moved
 
-    def stencils(self, share: float, step: float) -> list[Stencil]:
-        """Places to look at for each policy. step: of the simulation, in hours."""
+    def stencils(self, share: float, step: float, least: float = 0.0) -> list[Stencil]:
+        """Places to look at for each policy. step: of the simulation, in hours.
+
+        share: of the value, which counts as `least` where it is smaller.
+        """
         it = self.parameter
-        steps = sized(self.values, share)
+        steps = sized(self.values, share, least)
         if it.whole:
             steps = [max(1.0, round(h / step)) * step for h in steps]
         low = max(it.low, step) if it.whole else it.low
@@ -77,14 +83,15 @@ def slope(looks: Sequence[Packed], share: Array) -> Slope:
     return Slope(Direction(np.asarray(reals), np.asarray(table), np.asarray(policies)), words)
 
 
-def way(shape: Shape, job: Job, moved: Slope, *, whole: bool) -> str:
-    """Whether a parameter's derivative is pathwise, or taken by differences.
+def way(shape: Shape, job: Job, moved: Slope, *, whole: bool, soft: bool) -> str:
+    """Whether a parameter's derivative is pathwise, smoothed, or taken by differences.
 
     Pathwise needs the bridge, by which liquidation is a weight; numbers and not integers that
-    move; and decisions that they do not reach.
+    move; and decisions that they do not reach. Of these the drift rule's may be smoothed. soft:
+    whether to.
     """
     from stresscube_kernels.programs import programs
-    from stresscube_kernels.xla_reach import moves_decisions
+    from stresscube_kernels.xla_reach import moves_decisions, moves_drift, reached
 
     holds = any(v.after_leg_death == "hold" for p in job.policies for v in p.venues)
     if whole or moved.words or not shape.features.bridge or (shape.features.isolated and holds):
@@ -96,7 +103,13 @@ def way(shape: Shape, job: Job, moved: Slope, *, whole: bool) -> str:
         market += [name for name, kind in made.market_fields if kind == "t"]
     changes = np.abs(moved.direction.policies).sum(axis=1)
     policy = [made.policy_fields[k] for k in np.flatnonzero(changes)]
-    return DIFFERENCES if moves_decisions(shape, market, policy) else PATHWISE
+    changed = reached(shape, market, policy)
+    if moves_decisions(changed):
+        return DIFFERENCES
+    fires = any(math.isfinite(p.rebalance_threshold) for p in job.policies)
+    if not (fires and moves_drift(shape.features, changed)):
+        return PATHWISE
+    return SMOOTHED if soft else DIFFERENCES
 
 
 def jobs(market: AnyMarket, policies: Sequence[PolicySpec], base: Job) -> Job:

@@ -10,9 +10,9 @@ import numpy as np
 
 from stresscube.backends import choose
 from stresscube.gradients import directions
-from stresscube.gradients.directions import DIFFERENCES, PATHWISE, Moving, Slope
-from stresscube.gradients.measures import Array, Measure, Sample
-from stresscube.gradients.parameters import HOURS, TINY, Stencil
+from stresscube.gradients.directions import DIFFERENCES, PATHWISE, SMOOTHED, Moving, Slope
+from stresscube.gradients.measures import BEYOND, Array, Measure, Sample
+from stresscube.gradients.parameters import HOURS, LEAST, TINY, Stencil
 from stresscube.metrics.context import BATCHES, LEVELS
 from stresscube.overlap import overlap_of
 from stresscube_kernels.contract import Shape
@@ -22,8 +22,9 @@ from stresscube_kernels.spec import Job, ReplaySpec
 if TYPE_CHECKING:
     from stresscube_kernels.xla_derived import Sums
 
-APART = 0.1
-"""Step of derivatives by differences, as a share of the value."""
+
+Losses = Mapping[float, Array]
+"""Level -> value at risk [policy]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Found:
 
     metrics, parameters: labels as asked for. values, errors: [metric, policy]. gradients,
     gradient_errors: [metric, parameter, policy], per unit of the parameter (durations in hours).
-    methods: "pathwise" or "differences", [parameter]. A policy that cannot open its position has
-    NaN everywhere, a parameter that is infinite a gradient of NaN.
+    methods: "pathwise", "smoothed" or "differences", [parameter]. A policy that cannot open
+    its position has NaN everywhere, a parameter that is infinite a gradient of NaN.
     """
 
     metrics: tuple[str, ...]
@@ -47,13 +48,23 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A job on a range of paths, and how softly and by which way to differentiate it."""
+    """A job on a range of paths, and how to differentiate it.
+
+    temperature: of the drift rule for numbers that move it, None for differences. differences:
+    for all numbers. apart: their step, as a share of the value.
+    """
 
     job: Job
     first_path: int
     paths: int
-    temperature: float
+    temperature: float | None
     differences: bool
+    apart: float
+
+    @property
+    def sizes(self) -> Array:
+        """Paths of each batch."""
+        return np.bincount(np.arange(self.paths) % BATCHES, minlength=BATCHES).astype(np.float64)
 
     @property
     def wider(self) -> float:
@@ -80,27 +91,27 @@ def evaluate(asked: Request, wanted: Sequence[Measure], known: Sequence[Moving])
     from stresscube_kernels.xla_derived import Sums
 
     simulation = asked.job.simulation
-    looked = [_looked(it, simulation.step * HOURS) for it in known]
+    looked = [_looked(it, simulation.step * HOURS, asked.apart) for it in known]
     every = [asked.job, *(job for it in looked for job in (*it.near, *it.far))]
     shape = united(shape_of(job.market, job.policies, simulation) for job in every)
     statistics = tuple(sorted({name for it in wanted for name in it.statistics}))
     sums = Sums(shape, statistics, simulation.steps, simulation.seed)
     slopes = [_slope(it, shape) for it in looked]
+    plain, soft = asked.differences, asked.temperature is not None
     ways = [
-        directions.way(shape, asked.job, slope, whole=asked.differences or it.parameter.whole)
+        directions.way(shape, asked.job, slope, whole=plain or it.parameter.whole, soft=soft)
         for it, slope in zip(known, slopes, strict=True)
     ]
-    losses = _losses(asked, wanted)
-    values, derivatives = _sums(asked, sums, looked, slopes, ways, np.stack(list(losses.values())))
-    sizes = np.bincount(np.arange(asked.paths) % BATCHES, minlength=BATCHES).astype(np.float64)
+    losses = _losses(asked, asked.job, wanted)
+    values, derivatives = _sums(asked, sums, losses, looked, slopes, ways, wanted)
     horizon = simulation.steps * simulation.step
-    sample = Sample(statistics, values, derivatives, sizes, losses, horizon)
+    sample = Sample(statistics, values, derivatives, asked.sizes, losses, horizon)
     return _found(asked, sample, wanted, known, ways)
 
 
-def _looked(it: Moving, step: float) -> Looked:
+def _looked(it: Moving, step: float, apart: float) -> Looked:
     finite = replace(it, values=tuple(v if np.isfinite(v) else 1.0 for v in it.values))
-    near, far = (finite.stencils(share, step) for share in (TINY, APART))
+    near, far = finite.stencils(TINY, step, LEAST), finite.stencils(apart, step)
     return Looked(
         it, _jobs(it, near), directions.weights(near), _jobs(it, far), directions.weights(far)
     )
@@ -119,30 +130,36 @@ def _slope(it: Looked, shape: Shape) -> Slope:
 def _sums(
     asked: Request,
     sums: Sums,
+    losses: Losses,
     looked: Sequence[Looked],
     slopes: Sequence[Slope],
     ways: Sequence[str],
-    losses: Array,
+    wanted: Sequence[Measure],
 ) -> tuple[Array, Array]:
     """Sums of statistics [statistic, policy, batch], and derivatives by each parameter."""
     from stresscube_kernels.xla_derived import pack
 
     given: dict[str, Any] = {"first_path": asked.first_path, "paths": asked.paths}
 
-    def hard(job: Job) -> Array:
-        return sums.values(pack(job, sums.shape), losses, temperature=0.0, **given)
+    def hard(job: Job, losses: Losses) -> Array:
+        return sums.values(pack(job, sums.shape), _rows(losses), temperature=0.0, **given)
 
-    values = hard(asked.job)
+    def apart(job: Job) -> Array:
+        there = _losses(asked, job, wanted)
+        return hard(job, there) + _shares(sums.statistics, there, asked.sizes)
+
+    values = hard(asked.job, losses)
     found = np.zeros((len(ways), *values.shape))
-    smooth = [k for k, way in enumerate(ways) if way == PATHWISE]
-    if smooth:
-        moves = [slopes[k].direction for k in smooth]
-        packed = pack(asked.job, sums.shape)
-        found[smooth] = sums.derived(packed, moves, losses, temperature=asked.temperature, **given)
+    packed = pack(asked.job, sums.shape)
+    for smooth, warmth in ((PATHWISE, 0.0), (SMOOTHED, asked.temperature or 0.0)):
+        these = [k for k, way in enumerate(ways) if way == smooth]
+        if these:
+            moves = [slopes[k].direction for k in these]
+            found[these] = sums.derived(packed, moves, _rows(losses), temperature=warmth, **given)
     for k, way in enumerate(ways):
         if way == DIFFERENCES:
             share = looked[k].far_share[:, None, :, None]
-            found[k] = (share * np.array([hard(job) for job in looked[k].far])).sum(axis=0)
+            found[k] = (share * np.array([apart(job) for job in looked[k].far])).sum(axis=0)
     return values, found
 
 
@@ -173,9 +190,26 @@ def _found(
     )
 
 
-def _losses(asked: Request, wanted: Sequence[Measure]) -> Mapping[float, Array]:
+def _rows(losses: Losses) -> Array:
+    """[level, policy]."""
+    return np.stack(list(losses.values()))
+
+
+def _shares(statistics: Sequence[str], losses: Losses, sizes: Array) -> Array:
+    """What V adds to the sums of (loss - V)+, so that they are (1 - level) expected shortfalls.
+
+    V falls out of a pathwise derivative, where the sum is least at V; over a finite step it does
+    not. [statistic, policy, batch].
+    """
+    more = np.zeros((len(statistics), len(_rows(losses)[0]), len(sizes)))
+    for k, (level, loss) in enumerate(losses.items()):
+        if (name := f"{BEYOND}{k}") in statistics:
+            more[statistics.index(name)] = (1.0 - level) * loss[:, None] * sizes
+    return more
+
+
+def _losses(asked: Request, job: Job, wanted: Sequence[Measure]) -> Losses:
     """Value at risk of each policy at each level, from the cpu backend's run."""
-    job = asked.job
     if not any(it.level is not None for it in wanted):
         return dict.fromkeys(LEVELS, np.full(len(job.policies), np.inf))
     from stresscube_kernels.cpu import available_threads

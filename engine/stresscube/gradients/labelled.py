@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 
 from stresscube.errors import StresscubeError
-from stresscube.gradients.directions import DIFFERENCES
+from stresscube.gradients.directions import PATHWISE, WAYS
 from stresscube.gradients.evaluate import Found
 from stresscube.gradients.measures import SHORTFALL, measure
 from stresscube.gradients.parameters import parameter
-from stresscube.gradients.problem import TEMPERATURE, Problem
+from stresscube.gradients.problem import Problem
 from stresscube.scenario import Scenario, load
 from stresscube.scenario.expand import Axis, axes
 from stresscube.text import listing, suggest
@@ -36,7 +36,7 @@ def sensitivities(
     *,
     at: At | None = None,
     paths: int | None = None,
-    temperature: float = TEMPERATURE,
+    temperature: float | None = None,
     differences: bool = False,
     trust: bool = False,
 ) -> xr.Dataset:
@@ -45,13 +45,14 @@ def sensitivities(
     of: metrics, as in "sharpe" or "expected_shortfall[0.99]". by: policy keys, terms of the
     policy's venues ("venue.slippage") and market keys with dots. at: {dim: value or values} of the
     cube; all cells of an axis that it does not name. paths: the scenario's by default.
-    temperature, differences: see `Problem` and docs/gradients.md. trust: whether code of the
+    temperature, differences: see `Problem`, and docs/gradients.md. trust: whether code of the
     scenario's own may run.
 
     For each metric NAME: NAME [cells], NAME_se, `NAME_gradient` [parameter, cells] and
     `NAME_gradient_se`. A gradient is in units of the metric for one unit of the parameter: of a
     fraction for 1, not for 1%; of a duration for one hour (coordinate `units`). The coordinate
-    `method` [parameter] says how it was found.
+    `method` [parameter] says how it was found: "pathwise", "smoothed" or "differences", the last of
+    these that any cell needed.
 
     Raises StresscubeError for what cannot be differentiated, and where JAX is missing.
     """
@@ -63,7 +64,7 @@ def sensitivities(
     shape = tuple(len(values) for _, values in chosen)
     values = np.full((2, len(metrics), *shape), np.nan)
     gradients = np.full((2, len(metrics), len(keys), *shape), np.nan)
-    methods = np.full(len(keys), "", object)
+    methods = [PATHWISE] * len(keys)
     given: dict[str, Any] = {"temperature": temperature, "differences": differences, "trust": trust}
     for market, groups in _markets(loaded, chosen):
         problem = Problem(loaded, keys, market=market, **given)
@@ -71,7 +72,8 @@ def sensitivities(
             filled = [*points, *points[-1:] * (_size(groups) - len(points))]
             found = problem.value_and_gradient(filled, metrics, paths=paths)
             _put(values, gradients, places, found)
-            methods = np.where(methods == DIFFERENCES, methods, found.methods)
+            pairs = zip(methods, found.methods, strict=True)
+            methods = [max(pair, key=WAYS.index) for pair in pairs]
     return _dataset(loaded, chosen, measures, parameters, values, gradients, methods)
 
 
@@ -165,13 +167,13 @@ def _dataset(
     parameters: Sequence[Any],
     values: Any,
     gradients: Any,
-    methods: Any,
+    methods: Sequence[str],
 ) -> xr.Dataset:
     dims = tuple(axis.name for axis, _ in chosen)
     coords: dict[str, Any] = {
         "parameter": ("parameter", [it.key for it in parameters]),
         "units": ("parameter", [it.units for it in parameters]),
-        "method": ("parameter", [str(name) for name in methods]),
+        "method": ("parameter", list(methods)),
     }
     for axis, listed in chosen:
         words = any(isinstance(value, str) for value in axis.values)

@@ -27,6 +27,8 @@ from stresscube.text import listing, suggest
 Array = NDArray[Any]
 EPSILON = 1e-30
 SHORTFALL = "expected_shortfall"
+BEYOND = "beyond_"
+"""Followed by the number of a level: the statistic of an expected shortfall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Measure:
         """What it is made of."""
         if self.level is None:
             return SMOOTH[self.name].statistics
-        return (f"beyond_{LEVELS.index(self.level)}",)
+        return (f"{BEYOND}{LEVELS.index(self.level)}",)
 
     @property
     def title(self) -> str:

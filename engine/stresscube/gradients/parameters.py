@@ -28,7 +28,7 @@ HOURS = 8760.0
 TINY = 2.0**-17
 """Step of the Jacobian's differences, relative to the value."""
 LEAST = 0.01
-"""What steps are relative to, at least."""
+"""What a step is relative to where the value is 0; those of the Jacobian at least."""
 VENUE = ("taker_fee", "slippage", "latency", "liquidation_fee", "funding_cap")
 """Terms of venues that can be differentiated."""
 SPECS = frozenset(field.name for field in fields(PolicySpec))
@@ -175,6 +175,6 @@ def stencil(value: float, step: float, low: float, high: float) -> Stencil:
     return Stencil(places, (-1.5 / side, 2.0 / side, -0.5 / side))
 
 
-def sized(values: Sequence[float], share: float) -> list[float]:
-    """A step for each value."""
-    return [share * max(abs(value), LEAST) for value in values]
+def sized(values: Sequence[float], share: float, least: float = 0.0) -> list[float]:
+    """A step for each value, which counts as `least` where it is smaller."""
+    return [share * (max(abs(value), least) or LEAST) for value in values]

@@ -32,8 +32,8 @@ from stresscube.scenario.trust import trusted
 from stresscube_kernels import jax_here
 from stresscube_kernels.spec import DrawnSpec, Job, PolicySpec
 
-TEMPERATURE = 0.5
-"""Of the drift rule: half the threshold on either side (docs/gradients.md has the table)."""
+APART = 0.1
+"""Step of derivatives by differences, as a share of the value."""
 
 
 class Problem:
@@ -41,9 +41,11 @@ class Problem:
 
     scenario: a Scenario or the path of its file. by: the parameters that gradients are taken for:
     policy keys ("leverage"), terms of its venues ("venue.slippage"), market keys with dots.
-    market: {market key: value} where it is not the scenario's own. temperature: of the drift rule,
-    in [0, 1), see docs/gradients.md. differences: whether all derivatives are to be taken by
-    central differences on the same paths. trust: whether code of the scenario's own may run.
+    market: {market key: value} where it is not the scenario's own. temperature: in (0, 1), makes
+    the drift rule soft for numbers that move it, whose derivatives are taken by differences unless
+    it is given; see docs/gradients.md for its bias. differences: whether all derivatives are to be
+    taken by central differences on the same paths. apart: the step of differences, as a share of
+    the value. trust: whether code of the scenario's own may run.
 
     Raises StresscubeError for a key that names no number, a market whose numbers are drawn, and
     where JAX is missing.
@@ -55,18 +57,21 @@ class Problem:
         by: Sequence[str] = (),
         *,
         market: Point | None = None,
-        temperature: float = TEMPERATURE,
+        temperature: float | None = None,
         differences: bool = False,
+        apart: float = APART,
         trust: bool = False,
     ) -> None:
         if reason := jax_here.why_not():
             raise StresscubeError(f"derivatives: {reason}")
-        if not 0.0 <= temperature < 1.0:
-            raise StresscubeError(f"temperature = {temperature:g}: must be in [0, 1)")
+        if temperature is not None and not 0.0 < temperature < 1.0:
+            raise StresscubeError(f"temperature = {temperature:g}: must be in (0, 1)")
+        if not 0.0 < apart < 1.0:
+            raise StresscubeError(f"apart = {apart:g}: must be in (0, 1)")
         loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
         self.scenario = trusted(loaded, trust)
         self.parameters = tuple(parameter(self.scenario, key) for key in by)
-        self.temperature, self.differences = temperature, differences
+        self.temperature, self.differences, self.apart = temperature, differences, apart
         self.point = dict(market or {})
         self.market = any_market(self.scenario, self.point)
         if isinstance(self.market, DrawnSpec):
@@ -92,8 +97,8 @@ class Problem:
         "expected_shortfall[0.99]". paths: how many, the scenario's by default, from first_path (a
         multiple of 32) on. seed: of another random stream.
 
-        Values are means over the bridge's draws (`stresscube_kernels.xla_expected`) at temperature
-        0, so they are those of the cube with less noise.
+        Values are means over the bridge's draws (`stresscube_kernels.xla_expected`) under the
+        hard rules, so they are those of the cube with less noise.
         """
         return self._find(policies, metrics, self.parameters, first_path, paths, seed)
 
@@ -131,7 +136,7 @@ class Problem:
         specs = [policy_at(self.scenario, point) for point in policies]
         base = directions.jobs(self.market, specs, Job(self.market, (), simulation))
         known = [self.moving(it, specs, base) for it in by]
-        asked = Request(base, first_path, count, self.temperature, self.differences)
+        asked = Request(base, first_path, count, self.temperature, self.differences, self.apart)
         return evaluate(asked, wanted, known)
 
     def moving(self, it: Parameter, specs: Sequence[PolicySpec], base: Job) -> Moving:

@@ -29,8 +29,6 @@ MEMORY = 0.7
 """What a step's estimate of a constraint leaves of the mean before it."""
 FIRST, LAST = 0.12, 0.02
 """Length of steps at the start and the end, as shares of the box."""
-WARM, COLD = 0.6, 0.2
-"""Temperature of the drift rule at the start and the end."""
 AVERAGED = 0.4
 """Share of the steps over whose places a start's outcome is the mean."""
 
@@ -65,7 +63,8 @@ def cost(parameters: int) -> int:
     """What a policy-step with its gradient counts, in plain ones.
 
     One pass for the values and one for the derivatives, which carries beside each number one
-    derivative for each parameter, of about two operations for every one: 2 + 2 x parameters.
+    derivative for each parameter, of about two operations for every one: 2 + 2 x parameters. A
+    derivative by differences takes two passes for values, so it counts the same.
     """
     return 2 + 2 * parameters
 
@@ -100,8 +99,7 @@ def walk(
     goals: list[Array] = []
     policies = box.policies(places)
     for step in range(plan.steps):
-        warmth = WARM + (COLD - WARM) * step / max(plan.steps - 1, 1)
-        found = [_looked(it, policies, labels, plan, step, warmth) for it in problems]
+        found = [_looked(it, policies, labels, plan, step) for it in problems]
         values, errors, gradients = _stacked(found, question, box.slopes(places))
         uphill = penalty.uphill(values, errors, gradients)
         lost = ~np.isfinite(uphill).all(axis=1)
@@ -123,10 +121,8 @@ def _looked(
     labels: tuple[str, ...],
     plan: Plan,
     step: int,
-    warmth: float,
 ) -> Found:
     """Values and gradients on the paths of a step."""
-    problem.temperature = warmth
     return problem.value_and_gradient(
         policies, labels, first_path=step * plan.paths, paths=plan.paths, seed=plan.seed
     )
