@@ -38,9 +38,10 @@ def measure(*, count: int, paths: int) -> dict[str, Any]:
     """One line: a run's time over that of its bare blocks, less one, pair by pair.
 
     A run plans, locks, writes the cube and its metadata, hashes, syncs, signs and completes.
-    A bare block is simulated and estimated, and its numbers are thrown away. The two of a pair
-    run at the same time, in a process and on a thread each, and change places after every pair:
-    whatever slows the machine down slows both. One after the other, pairs scattered by 5%.
+    Beside it the policies of the same blocks are expanded, simulated and estimated, and their
+    numbers are thrown away. The two of a pair run at the same time, in a process and on a thread
+    each, and change places after every pair: whatever slows the machine down slows both. One
+    after the other, pairs scattered by 5%.
 
     Raises ValueError where there is only one core.
     """

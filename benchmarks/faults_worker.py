@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,28 +38,28 @@ def serve(wire: Connection, scenario: Scenario, folder: Path) -> None:
     before, until the next word comes.
     """
     plan = make_plan(scenario)
-    blocks = bare_blocks(plan, folder)
+    blocks = list(bare_blocks(plan, folder))
     numbers = itertools.count()
 
-    def whole() -> float:
+    def whole(_: Plan) -> float:
         out = folder / f"{next(numbers)}.run"
         sc.run(scenario, out, threads=THREADS)
         return longest(out, plan)
 
-    def bare() -> float:
-        for block in blocks:
+    def bare(fresh: Plan) -> float:
+        for block in bare_blocks(fresh, folder):
             block()
         return 0.0
 
-    what: dict[str, Callable[[], float]] = {"run": whole, "bare": bare}
+    what: dict[str, Callable[[Plan], float]] = {"run": whole, "bare": bare}
     for prepare in what.values():
-        prepare()
+        prepare(plan)
     wire.send(None)
     while (word := wire.recv()) is not None:
         if word == "rest":
             wire.send(None)
             continue
-        wire.send(taken(what[word]))
+        wire.send(taken(partial(what[word], make_plan(scenario))))
         for block in itertools.cycle(blocks):
             if wire.poll():
                 break
@@ -77,11 +78,14 @@ def longest(out: Path, plan: Plan) -> float:
     return max(it.seconds for it in read_all(LocalObjects(out), plan.hash).values())
 
 
-def bare_blocks(plan: Plan, folder: Path) -> list[Callable[[], Any]]:
-    """What computes each of a run's blocks and keeps nothing of it."""
+def bare_blocks(plan: Plan, folder: Path) -> Iterator[Callable[[], Any]]:
+    """Give what computes each of a run's blocks and keeps nothing of it.
+
+    A plan that is new to it has its policies expanded, without which nothing can be computed.
+    """
     backend, nowhere = choose(plan.backend), LocalObjects(folder / "nowhere")
     means = Means(
         plan, backend, means_of(plan, backend, THREADS, None), nowhere,
         CubeWriter(nowhere, plan), Stop(), lambda _: None,
     )  # fmt: skip
-    return [lambda block=block: compute(means, block) for block in plan.blocks]
+    return (lambda block=block: compute(means, block) for block in plan.blocks)
