@@ -27,11 +27,10 @@ MARKETS = (0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5)
 
 
 class Pair(NamedTuple):
-    """A run, its bare blocks, and the seconds of its longest block."""
+    """A run and its bare blocks."""
 
     run: Taken
     bare: Taken
-    block: float
 
 
 def measure(*, count: int, paths: int) -> dict[str, Any]:
@@ -56,7 +55,6 @@ def measure(*, count: int, paths: int) -> dict[str, Any]:
         **over("processor_overhead", [(it.run.processors, it.bare.processors) for it in pairs]),
         "seconds": significant(spread([it.run.clock for it in pairs]).median),
         "seconds_bare": significant(spread([it.bare.clock for it in pairs]).median),
-        "seconds_of_a_block": significant(spread([it.block for it in pairs]).median),
         "rounds": count,
         "threads": 1,
         "blocks": len(plan.blocks),
@@ -91,8 +89,7 @@ def paired(scenario: Scenario, count: int) -> Iterator[Pair]:
                 wire.recv()
             running.send("run")
             other.send("bare")
-            (run, block), (bare, _) = running.recv(), other.recv()
-            yield Pair(run, bare, block)
+            yield Pair(running.recv(), other.recv())
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from stresscube.backends import choose
 from stresscube.block import Means, compute
 from stresscube.interrupts import Stop
 from stresscube.plan import Plan, make_plan
-from stresscube.receipts import read_all
 from stresscube.runner import means_of
 from stresscube.scenario import Scenario
 from stresscube.store.local import LocalObjects
@@ -41,17 +40,14 @@ def serve(wire: Connection, scenario: Scenario, folder: Path) -> None:
     blocks = list(bare_blocks(plan, folder))
     numbers = itertools.count()
 
-    def whole(_: Plan) -> float:
-        out = folder / f"{next(numbers)}.run"
-        sc.run(scenario, out, threads=THREADS)
-        return longest(out, plan)
+    def whole(_: Plan) -> None:
+        sc.run(scenario, folder / f"{next(numbers)}.run", threads=THREADS)
 
-    def bare(fresh: Plan) -> float:
+    def bare(fresh: Plan) -> None:
         for block in bare_blocks(fresh, folder):
             block()
-        return 0.0
 
-    what: dict[str, Callable[[Plan], float]] = {"run": whole, "bare": bare}
+    what: dict[str, Callable[[Plan], None]] = {"run": whole, "bare": bare}
     for prepare in what.values():
         prepare(plan)
     wire.send(None)
@@ -66,16 +62,11 @@ def serve(wire: Connection, scenario: Scenario, folder: Path) -> None:
             block()
 
 
-def taken(run: Callable[[], float]) -> tuple[Taken, float]:
-    """Run once; return what that took and what it returns."""
+def taken(run: Callable[[], None]) -> Taken:
+    """Run once; return what that took."""
     clock, processors = time.perf_counter(), time.process_time()
-    block = run()
-    return Taken(time.perf_counter() - clock, time.process_time() - processors), block
-
-
-def longest(out: Path, plan: Plan) -> float:
-    """Return the seconds that the longest block of a run took."""
-    return max(it.seconds for it in read_all(LocalObjects(out), plan.hash).values())
+    run()
+    return Taken(time.perf_counter() - clock, time.process_time() - processors)
 
 
 def bare_blocks(plan: Plan, folder: Path) -> Iterator[Callable[[], Any]]:

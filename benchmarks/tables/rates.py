@@ -73,13 +73,14 @@ def faults(results: Path = RESULTS) -> str:
     if not found:
         return "Not measured yet: run `python -m benchmarks faults`.\n"
     last = found[-1]
+    block = last["seconds_bare"] / last["blocks"]
     clock, processors = (
         f"{last[name]:.1%} ± {last[f'{name}_se']:.1%}"
         for name in ("overhead", "processor_overhead")
     )
     return (
-        f"{clock} of the time of a run of {last['blocks']} blocks of "
-        f"{significant(last['seconds_of_a_block'])} s, and {processors} of its processor time: "
+        f"{clock} of the time of a run of {last['blocks']} blocks of {significant(block)} s, "
+        f"and {processors} of its processor time: "
         f"means and standard errors of {last['rounds']} pairs on {last['machine']}.\n"
     )
 
