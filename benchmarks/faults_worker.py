@@ -1,4 +1,4 @@
-"""One of the two processes of `faults.py`: a run, or its bare blocks, a thread's worth."""
+"""One of the two processes of `faults.py`: a run, or its bare blocks, on all threads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from stresscube.scenario import Scenario
 from stresscube.store.local import LocalObjects
 from stresscube.store.writer import CubeWriter
 
-THREADS = 1
-
 
 class Taken(NamedTuple):
     """Seconds: of the clock, and of all processors together."""
@@ -41,7 +39,7 @@ def serve(wire: Connection, scenario: Scenario, folder: Path) -> None:
     numbers = itertools.count()
 
     def whole(_: Plan) -> None:
-        sc.run(scenario, folder / f"{next(numbers)}.run", threads=THREADS)
+        sc.run(scenario, folder / f"{next(numbers)}.run")
 
     def bare(fresh: Plan) -> None:
         for block in bare_blocks(fresh, folder):
@@ -76,7 +74,7 @@ def bare_blocks(plan: Plan, folder: Path) -> Iterator[Callable[[], Any]]:
     """
     backend, nowhere = choose(plan.backend), LocalObjects(folder / "nowhere")
     means = Means(
-        plan, backend, means_of(plan, backend, THREADS, None), nowhere,
+        plan, backend, means_of(plan, backend, None, None), nowhere,
         CubeWriter(nowhere, plan), Stop(), lambda _: None,
     )  # fmt: skip
     return (lambda block=block: compute(means, block) for block in plan.blocks)

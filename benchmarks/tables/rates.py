@@ -69,17 +69,18 @@ def features(results: Path = RESULTS) -> str:
 
 def faults(results: Path = RESULTS) -> str:
     """Return in a sentence what it costs that a run cannot be lost, as measured last."""
-    found = [line for line in read(results) if "overhead_se" in line]
+    found = [line for line in read(results) if "processor_seconds_of_a_block" in line]
     if not found:
         return "Not measured yet: run `python -m benchmarks faults`.\n"
     last = found[-1]
-    block = last["seconds_bare"] / last["blocks"]
+    busy = last["processor_seconds_of_a_block"]
     clock, processors = (
         f"{last[name]:.1%} ± {last[f'{name}_se']:.1%}"
         for name in ("overhead", "processor_overhead")
     )
     return (
-        f"{clock} of the time of a run of {last['blocks']} blocks of {significant(block)} s, "
+        f"{clock} of the time of a run of {last['blocks']} blocks of {significant(busy)} s of "
+        f"processors, {significant(busy / last['threads'])} s on {last['threads']} threads, "
         f"and {processors} of its processor time: "
         f"means and standard errors of {last['rounds']} pairs on {last['machine']}.\n"
     )
