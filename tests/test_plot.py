@@ -68,9 +68,9 @@ def test_sides_are_chosen_if_not_given() -> None:
     ("arguments", "message"),
     [
         (("sharp", "leverage", "venue"), "no metric sharp; did you mean sharpe?"),
-        (("sharpe", "leverge", "venue"), "--x leverge: no dim of sharpe; did you mean leverage?"),
-        (("sharpe", "leverage", "batch"), "--y batch: no dim of sharpe"),
-        (("sharpe", "leverage", "quantile"), "--y quantile: no dim of sharpe"),
+        (("sharpe", "leverge", "venue"), "x = leverge: no dim of sharpe; did you mean leverage?"),
+        (("sharpe", "leverage", "batch"), "y = batch: no dim of sharpe"),
+        (("sharpe", "leverage", "quantile"), "y = quantile: no dim of sharpe"),
         (("sharpe", "leverage", "leverage"), "are both leverage"),
     ],
 )
