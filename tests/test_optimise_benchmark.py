@@ -52,6 +52,7 @@ def test_a_dearer_gradient_is_counted_as_measured(tmp_path: Path) -> None:
         "share": 0.07, "spent": {"searching": 1_000}, "grid_seconds": 3.0, "seconds": 5.0,
         "gradient_cost_counted": 8, "gradient_cost_measured": 12.0, "box": ["leverage = 2:3"],
         "markets": 1, "grid_paths": 512, "round_paths": 1024, "referee_paths": 8192,
+        "load": 2.0, "cores": 2,
     }  # fmt: skip
     older = told | {"winner": "grid", "difference": -9.0}
     (tmp_path / "x.jsonl").write_text(json.dumps(older) + "\n" + json.dumps(told) + "\n")
@@ -59,6 +60,9 @@ def test_a_dearer_gradient_is_counted_as_measured(tmp_path: Path) -> None:
     assert "better policy in 1, the grid in 0" in text
     assert "They took at most 9.5% of" in text
     assert "| one | +0.3 ± 0.1 | +0.3 ± 0.1 | gradient |" in text
+    assert "| 3 | 5 |" in text
+    (tmp_path / "x.jsonl").write_text(json.dumps(told | {"load": 7.0}) + "\n")
+    assert "| – | – |" in slopes.optimise(tmp_path)
 
 
 def test_cases_can_be_asked() -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 from .results import RESULTS, read
 
+BUSY = 3.0
+"""Load for each core beyond which a machine was not a benchmark's own."""
+
 
 def gradients(results: Path = RESULTS) -> str:
     """Return the table of gradients beside differences on other paths, as measured last."""
@@ -80,8 +83,10 @@ def optimise(results: Path = RESULTS) -> str:
         lines.append(
             f"| {name} | {gaps} | {it['winner']} | {it['grid_policy_steps'] / 1e9:.3g} billion "
             f"| {it['policy_steps'] / 1e9:.3g} billion | {it['share']:.1%} | {shares[name]:.1%} "
-            f"| {it['grid_seconds']:.0f} | {it['seconds']:.0f} |"
+            f"| {_clock(it, 'grid_seconds')} | {_clock(it, 'seconds')} |"
         )
+    if any(_busy(it) for it in latest.values()):
+        lines += ["", "–: others used the machine, so that seconds say nothing."]
     lines += ["", "| scenario | policy | by | sharpe | liquidation probability | at most |"]
     lines.append("|---|---|---|---:|---:|---:|")
     for name, it in latest.items():
@@ -93,6 +98,15 @@ def optimise(results: Path = RESULTS) -> str:
                 f"| {row['constraints'][0]:.2g} | {row['bounds'][0]:.2g} |"
             )
     return "\n".join([*lines, "", *_conditions(latest)]) + "\n"
+
+
+def _clock(it: Mapping[str, Any], name: str) -> str:
+    return "–" if _busy(it) else f"{it[name]:.0f}"
+
+
+def _busy(it: Mapping[str, Any]) -> bool:
+    """Whether more was at work than a search's own threads, of which a core has two or so."""
+    return it["load"] > BUSY * it["cores"]
 
 
 def _measured_share(it: Mapping[str, Any]) -> float:
