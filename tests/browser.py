@@ -11,11 +11,12 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,11 @@ def chromium() -> Generator[Page]:
         os.dup2(ends[0], 3)
         os.dup2(ends[1], 4)
 
-    with tempfile.TemporaryDirectory(prefix="stresscube-browser-") as profile:
+    # A helper of the browser may still write for a moment after it was killed: what it leaves
+    # in a temporary folder is no test's business.
+    with tempfile.TemporaryDirectory(
+        prefix="stresscube-browser-", ignore_cleanup_errors=True
+    ) as profile:
         # No sandbox: containers often allow none, and the pages are our own.
         command = [
             path, "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}",
@@ -168,10 +173,10 @@ def chromium() -> Generator[Page]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a browser and wait for it, so that it lets go of its profile."""
+    """End a browser and its helper processes, which outlive it, and let go of its profile."""
     process.terminate()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -17,6 +17,9 @@ from stresscube.where import index_of
 if TYPE_CHECKING:
     from stresscube.claims.claim import Market
 
+Cell = dict[str, object]
+"""Dim -> value, for the dims that tell a cell from others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cube:
@@ -67,3 +70,13 @@ class Cube:
             return 0.0
         found = self.data[name]
         return float(found.isel({dim: it for dim, it in place.items() if dim in found.dims}))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cell but for its leverage, in words too, and whether it is in an altered market."""
+
+    words: str
+    cube: Cube
+    cell: Cell
+    altered: bool = False

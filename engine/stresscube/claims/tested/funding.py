@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator
 
 from stresscube.claims.altered import REGIMES
-from stresscube.claims.cells import Cube
+from stresscube.claims.cells import Cell, Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
 from stresscube.claims.trial import Trial, tried
 from stresscube.claims.verdicts import Verdict, above
 from stresscube.claims.words import written
 
-Cell = dict[str, object]
 MORE = 1.25
 """Standard deviation, four hours over one, that counts as more exposure."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from stresscube.claims.altered import spiky
-from stresscube.claims.cells import Cube
+from stresscube.claims.cells import Cell, Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.trial import Trial
 from stresscube.claims.verdicts import above, every
@@ -14,8 +14,6 @@ from stresscube.claims.words import written
 MASSIVE = 2.0
 OTHERS = (0.25, 0.5, 2, 4)
 """Hours that the article tried besides one."""
-
-Cell = dict[str, object]
 
 
 def judge(cube: Cube) -> Iterator[Finding]:

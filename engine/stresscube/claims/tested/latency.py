@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from stresscube.claims.altered import in_every_regime
-from stresscube.claims.cells import Cube
+from stresscube.claims.cells import Cell, Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
 from stresscube.claims.tested.holding import minutes
@@ -17,8 +17,6 @@ LEAK = 0.01
 ENOUGH = 0.05
 """Share that half a second may cost where it is fast enough."""
 DIM = "mispricing_0_half_life"
-
-Cell = dict[str, object]
 
 
 def judge(cube: Cube) -> Iterator[Finding]:

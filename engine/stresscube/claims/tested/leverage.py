@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stresscube.claims.altered import in_every_regime, spiky
-from stresscube.claims.cells import Cube
+from stresscube.claims.cells import Cell, Cube, Place
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate, combine
 from stresscube.claims.trial import Trial
@@ -16,7 +16,6 @@ from stresscube.claims.verdicts import Verdict, above, below, every
 from stresscube.claims.words import written
 from stresscube.policies import Floats
 
-Cell = dict[str, object]
 NOISE = "market_signal_noise"
 WORDS = {
     "edge": "without costs, where leg a gains 0.27% a day on leg b",
@@ -33,27 +32,22 @@ def judge(cube: Cube) -> Iterator[Finding]:
     """Yield whether 10× is best, gross or per leg, and what 20× and 50× add."""
     noises = cube.axis(NOISE) if NOISE in cube.data.dims else []
     own: Cell = {NOISE: noises[0]} if noises else {}
-    places = [Place(SKILL.format(it).strip(), cube, {NOISE: it}) for it in noises[1:]]
+    places = [Levered(SKILL.format(it).strip(), cube, {NOISE: it}) for it in noises[1:]]
     for name, it in cube.variants.items():
         swept = it.axis(NOISE) if NOISE in it.data.dims else []
         cells: list[tuple[str, Cell]] = [(SKILL.format(noise), {NOISE: noise}) for noise in swept]
         places += [
-            Place(f"{WORDS[name]}{words}", it, cell, altered=True)
+            Levered(f"{WORDS[name]}{words}", it, cell, altered=True)
             for words, cell in cells or [("", {})]
         ]
     for level, words in ((10.0, "gross"), (20.0, "for each leg, 20 gross")):
-        yield _best(Place("", cube, own), places, level, words)
-    yield _proportion(Place("", cube, own), places)
+        yield _best(Levered("", cube, own), places, level, words)
+    yield _proportion(Levered("", cube, own), places)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A cell but for its leverage, and whether it is in an altered market."""
-
-    words: str
-    cube: Cube
-    cell: Cell
-    altered: bool = False
+class Levered(Place):
+    """A place, and what becomes of an account there at a leverage."""
 
     def growth(self, leverage: float) -> Estimate:
         """Return the growth of the median at a leverage."""
@@ -69,7 +63,7 @@ class Place:
         return max(self.cube.axis("leverage"), key=lambda it: self.growth(it).value)
 
 
-def _best(own: Place, places: Sequence[Place], level: float, words: str) -> Finding:
+def _best(own: Levered, places: Sequence[Levered], level: float, words: str) -> Finding:
     figure, stated = _gap(own.cube, own.cell, level)
     listed = "; ".join(f"{it:g}×: {_grown(own, it)}" for it in own.cube.axis("leverage"))
     return Finding(
@@ -91,7 +85,7 @@ def _best(own: Place, places: Sequence[Place], level: float, words: str) -> Find
     )
 
 
-def _at(place: Place, level: float) -> Trial:
+def _at(place: Levered, level: float) -> Trial:
     """Return whether a leverage is best at a place, and by how much it leads those far from it."""
     nearest, verdict = _gap(place.cube, place.cell, level)
     if verdict is not Verdict.HOLDS:
@@ -112,7 +106,7 @@ def _far(gaps: dict[float, Estimate], level: float) -> list[Estimate]:
     return [gap for it, gap in gaps.items() if it >= FAR * level or level >= FAR * it]
 
 
-def _grown(own: Place, level: float) -> str:
+def _grown(own: Levered, level: float) -> str:
     """Return growth as text, and how many were liquidated if any was."""
     dead = own.dead(level)
     return written(own.growth(level)) + (
@@ -146,7 +140,7 @@ def _log_growth(gain: Floats) -> Floats:
     return np.log(np.maximum(1.0 + gain, LEAST))
 
 
-def _proportion(own: Place, places: Sequence[Place]) -> Finding:
+def _proportion(own: Levered, places: Sequence[Levered]) -> Finding:
     """Judge that 20× and 50× add liquidations without returns in proportion."""
     parts = [_part(own, it) for it in (20.0, 50.0)]
     ten, fifty = own.growth(10), own.growth(50)
@@ -170,7 +164,7 @@ def _proportion(own: Place, places: Sequence[Place]) -> Finding:
     )
 
 
-def _part(place: Place, level: float) -> tuple[Estimate, Verdict]:
+def _part(place: Levered, level: float) -> tuple[Estimate, Verdict]:
     """Judge one leverage against 10×: the growth over that at 10×, and the verdict."""
     ten, more = place.growth(10), place.growth(level)
     less = _out_of_proportion(ten, more, level / 10.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stresscube.claims.altered import in_every_regime, twins
-from stresscube.claims.cells import Cube
+from stresscube.claims.cells import Cell, Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
 from stresscube.claims.trial import Trial
@@ -31,8 +31,6 @@ NEVER = {
 }
 TWINS = 0.98
 """Correlation of the legs that are tried in place of the market's own."""
-
-Cell = dict[str, object]
 
 
 def judge(cube: Cube) -> Iterator[Finding]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from stresscube.claims.altered import FREE, in_every_regime
-from stresscube.claims.cells import Cube
+from stresscube.claims.cells import Cell, Cube, Place
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
 from stresscube.claims.trial import Trial
@@ -16,8 +15,6 @@ from stresscube.claims.words import number, written
 
 SHARPE, DRAWDOWN = 2.0, 0.08
 DIM = "mispricing_0_spike_intensity"
-
-Cell = dict[str, object]
 
 
 def judge(cube: Cube) -> Iterator[Finding]:
@@ -48,16 +45,6 @@ def judge(cube: Cube) -> Iterator[Finding]:
     )
     if "given" in cube.variants:
         yield _given(cube.variants["given"])
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A cell but for its leverage, and whether it is in an altered market."""
-
-    words: str
-    cube: Cube
-    cell: Cell
-    altered: bool = False
 
 
 def _bases(cube: Cube) -> tuple[Cell, list[Place]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from stresscube.claims.altered import FREE, spiky
-from stresscube.claims.cells import Cube
+from stresscube.claims.cells import Cell, Cube
 from stresscube.claims.claim import Claim, Finding, Market, Study, Unit
 from stresscube.claims.estimate import Estimate
 from stresscube.claims.spikes import captured, spikes_offered
@@ -19,7 +19,6 @@ DEAR = 2.0
 MORE = 1.73
 POINTS = 0.15
 
-Cell = dict[str, object]
 FIXED: Cell = {"side": "fixed", "entry_z": 0, "holding": 1}
 STATIC: Cell = FIXED | {"rebalance_threshold": math.inf, "rebalance_interval": "off"}
 THRESHOLD: Cell = FIXED | {"rebalance_threshold": 0.008, "rebalance_interval": "off"}
