@@ -15,9 +15,9 @@ Array = NDArray[np.float64]
 STEP = 0.01
 """Of a difference, in standard errors of a parameter whose states were seen: an asymmetry of one a
 standard error makes an error half a percent off."""
-NOTHING = 0.005
+NOTHING = 0.05
 """Share of a number, a unit of a parameter, below which it does not count as moved: the log of a
-rate that never was does not spoil the duration that others make."""
+rate that was hardly ever seen does not spoil the duration that others make."""
 FLAT = 1e-6
 """Curvature a bar below which a direction says nothing: its variance is left out."""
 

@@ -18,12 +18,18 @@ Array = NDArray[np.float64]
 Tell = Callable[[str], None]
 SHORTEST = 1.0
 """Bars that a state lasts at least on average: what is shorter, bars cannot show."""
-ENOUGH = 0.02
-"""Gain in log-likelihood below which an iteration is the last."""
+ENOUGH = 1e-4
+"""Gain in log-likelihood below which an iteration is the last. Many small ones add up: where 0.02
+ends the climb, five years of hourly bars leave numbers up to a quarter of a standard error below
+the top, and refits of a history, which begin at the numbers that made it, up to three quarters;
+from here on less than a hundredth is left."""
 LIMITS = {"nu": (math.log(0.02), math.log(1e4)), "rho": (-7.0, 7.0)}
 """Of log(nu - 2) and atanh of a correlation."""
 REACH = 5.0
 """By which a log deviation may move at most: a step too wide ends in numbers that there are not."""
+REMEMBERED = 100
+"""Steps whose curvature L-BFGS keeps: more than there are parameters. With 20 the last digits of
+four years of bars take 185 evaluations, with 100 they take 128."""
 FIRST = 25
 """Iterations in the units of the start; the rest are in those of where they led."""
 
@@ -100,7 +106,9 @@ def fit(
         size = max(1.0, abs(likelihood.value(at)))
         found: Any = minimize(
             loss, at / unit, jac=True, method="L-BFGS-B", bounds=bounds,
-            options={"maxiter": iterations, "maxcor": 20, "ftol": enough / size, "gtol": 1e-6},
+            options={
+                "maxiter": iterations, "maxcor": REMEMBERED, "ftol": enough / size, "gtol": 1e-6
+            },
         )  # fmt: skip
         at, value = np.asarray(found.x) * unit, -float(found.fun)
         converged = bool(found.success)

@@ -27,10 +27,10 @@ STEP = 1e-6
 """Of a difference to one side: it moves what is likeliest by half of this."""
 SHARE = 0.01
 """Of a difference of gradients, in standard errors of a parameter whose states were seen."""
-ENOUGH = 0.3
-"""Gain in log-likelihood below which an iteration is the last."""
-FINELY = 0.02
-"""The same where a fit begins near its end."""
+ROUGH = 0.3
+"""Gain in log-likelihood below which an iteration is the last of a fit that is only compared."""
+ENOUGH = 1e-4
+"""The same of the one that is kept: as for prices (fit.py)."""
 EACH = 6
 """Parameters of a state: means, log deviations of both legs, logit of what is kept, atanh rho."""
 MOVED = ((0,), (1,), (0,), (1,), (0, 1), ())
@@ -73,7 +73,9 @@ def fit(
             break
         best = model, theta, bic
     assert best is not None
-    return best[0].premiums(best[1], best[2], interval)
+    model, rough, _ = best
+    theta, value, _ = model.climbed(rough, ENOUGH)
+    return model.premiums(theta, model.bic(theta, value), interval)
 
 
 def refit(
@@ -84,9 +86,8 @@ def refit(
     errors (NaN); and whether the climb came to an end.
     """
     model = _Clamped(Prints(prints, interest, clamp), len(found.mean), goes_on)
-    theta, value, converged = model.climbed(_parameters(found, interval), FINELY)
-    bic = len(theta) * math.log(len(prints)) - 2.0 * value
-    return model.in_words(theta, bic, interval), converged
+    theta, value, converged = model.climbed(_parameters(found, interval), ENOUGH)
+    return model.in_words(theta, model.bic(theta, value), interval), converged
 
 
 def _parameters(found: Premiums, interval: float) -> Array:
@@ -120,8 +121,12 @@ class _Clamped:
             centre.T.ravel(), np.full(2 * n, math.log(known.std() / n)), np.zeros(n),
             np.full(n, 0.5), np.full(n * (n - 1), math.log(1.0 / 30.0 / max(1, n - 1))),
         ])  # fmt: skip
-        at, value, _ = self.climbed(at, ENOUGH)
-        return at, len(at) * math.log(len(prints)) - 2.0 * value
+        at, value, _ = self.climbed(at, ROUGH)
+        return at, self.bic(at, value)
+
+    def bic(self, theta: Array, value: float) -> float:
+        """Schwarz's criterion of parameters with that log-likelihood."""
+        return len(theta) * math.log(len(self._prints)) - 2.0 * value
 
     def climbed(self, begin: Array, enough: float) -> tuple[Array, float, bool]:
         """The most likely parameters from `begin` on, their log-likelihood, and whether no more

@@ -26,9 +26,6 @@ from stresscube.scenario.expand import market_spec
 from stresscube_kernels.spec import MarketSpec
 
 Array = NDArray[np.float64]
-ENOUGH = 0.001
-"""Gain in log-likelihood below which an iteration is the last. A fit of recorded bars comes from
-afar; one that begins at the truth and stops as early would stay near it."""
 EDGE = 1e-3
 """Distance from a limit, in the parameters' units, at which a parameter counts as at it."""
 UNSETTLED = "did not settle"
@@ -102,7 +99,7 @@ def refit(found: Found, simulated: Simulated, goes_on: Callable[[], None] = lamb
     """
     design, like = found.fit.design, found.fit.theta
     returns = np.diff(np.log(simulated.close), axis=0)
-    made = fit(returns, design, like, enough=ENOUGH, goes_on=goes_on)
+    made = fit(returns, design, like, goes_on=goes_on)
     settled, slope, mispricing, premiums = made.converged, found.slope, (), None
     if design.legs == 1:
         slope = basis.slope_of(simulated.close)
