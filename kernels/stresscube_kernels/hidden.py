@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,6 +73,7 @@ class Workspace:
         self._rooms = np.full((2, 4, *states), np.nan)
         self._functions = functions or compiled()
         self._threads = threads
+        self._others = ThreadPoolExecutor(threads - 1) if threads > 1 else None
         edges = [*range(0, bars, CHUNK), bars]
         self._parts = [slice(low, high) for low, high in pairwise(edges)]
 
@@ -212,21 +213,20 @@ class Workspace:
         return (emission[:cut], law[:cut]), (emission[cut:], law[cut:])
 
     def _together(self, *works: Callable[[], Any]) -> list[Any]:
-        """Both works, beside each other where there are threads."""
-        if self._threads == 1:
+        """The works beside each other where there are threads, of which the caller's is one."""
+        if self._others is None:
             return [work() for work in works]
-        with ThreadPoolExecutor(len(works)) as pool:
-            return [one.result() for one in [pool.submit(work) for work in works]]
+        later = [self._others.submit(work) for work in works[1:]]
+        return [works[0](), *(one.result() for one in later)]
 
     def _each(self, work: Callable[[slice], Any]) -> list[Any]:
         """The work on every chunk of the bars, in their order; a row of chunks for each thread."""
-        if self._threads == 1:
-            return [work(part) for part in self._parts]
         size = -(-len(self._parts) // self._threads)
         rows = [self._parts[k : k + size] for k in range(0, len(self._parts), size)]
 
         def several(row: list[slice]) -> list[Any]:
             return [work(part) for part in row]
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            return [one for row in pool.map(several, rows) for one in row]
+        return [
+            one for row in self._together(*(partial(several, row) for row in rows)) for one in row
+        ]
