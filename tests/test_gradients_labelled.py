@@ -108,6 +108,22 @@ def test_the_command_prints_a_table_and_json(file: Path) -> None:
     assert gradient["error"] > 0.0
 
 
+def test_what_is_done_is_told_while_it_goes_on(file: Path) -> None:
+    """Three cells of each of two markets, computed a market at a time."""
+    told: list[tuple[int, int]] = []
+    sc.sensitivities(
+        file, "return_std", "leverage", progress=lambda done, total: told.append((done, total))
+    )
+    assert told == [(3, 6), (6, 6)]
+    asked = ["sensitivities", str(file), "--of", "return_std", "--by", "leverage", "--all"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert "3 of 6 cells" in done.stderr
+    assert "cells" not in done.stdout
+    done = CliRunner().invoke(app, [*asked, "--quiet"])
+    assert not done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -24,6 +24,8 @@ from stresscube.cli.options import (
     Where,
 )
 
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+
 
 def sensitivities(
     scenario: ScenarioFile,
@@ -53,6 +55,7 @@ def sensitivities(
         bool, typer.Option("--differences", help="Central differences for every number.")
     ] = False,
     trust: Trust = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Tell by how much metrics change with numbers of the policy, its venue and the market."""
@@ -70,6 +73,7 @@ def sensitivities(
         temperature=temperature,
         differences=differences,
         trust=trust,
+        quiet=quiet,
         as_json=as_json,
     )
 
@@ -109,7 +113,7 @@ def optimise(
     settings: Set = None,
     threads: Threads = None,
     trust: Trust = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Look for the best policy by gradients; confirm it and its neighbours by exact runs."""

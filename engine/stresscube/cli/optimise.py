@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.cli.optimum import document, print_optimum
 from stresscube.cli.scenario import load_scenario
+from stresscube.cli.telling import telling
 from stresscube.decide.question import LIMIT
 from stresscube.errors import StresscubeError
 from stresscube.optimise import Effort, Optimum
 from stresscube.optimise import optimise as find
-from stresscube.optimise.optimise import Tell, silent
 from stresscube.optimise.rewritten import text_of
 
 
@@ -47,8 +46,7 @@ def optimise(options: OptimiseOptions) -> None:
     scenario = load_scenario(options.scenario, options.paths, options.seed, options.settings)
     if options.out is not None and not options.out.absolute().parent.is_dir():
         raise StresscubeError(f"-o {options.out}: there is no folder {options.out.parent}")
-    with_bar = not options.quiet and console(stderr=True).is_terminal
-    with _Bar() if with_bar else _Lines(quiet=options.quiet) as tell:
+    with telling(quiet=options.quiet) as tell:
         found = find(
             scenario,
             maximise=options.maximise,
@@ -80,46 +78,3 @@ def _write(found: Optimum, file: Path) -> None:
         file.write_text(head + text, encoding="utf-8")
     except OSError as fault:
         raise StresscubeError(f"-o {file}: cannot be written: {fault.strerror}") from fault
-
-
-class _Lines:
-    """A line for each stage, for logs."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet, self._last = quiet, ""
-
-    def __enter__(self) -> Tell:
-        return silent if self._quiet else self._tell
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def _tell(self, words: str, _share: float) -> None:
-        if words != self._last:
-            console(stderr=True).print(escape(words))
-        self._last = words
-
-
-class _Bar:
-    """A live bar."""
-
-    def __init__(self) -> None:
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.percentage:>3.0f}%"),
-            console=console(stderr=True),
-            transient=True,
-            expand=True,
-        )
-        self._task = self._progress.add_task("", total=1.0)
-
-    def __enter__(self) -> Tell:
-        self._progress.start()
-        return self._tell
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def _tell(self, words: str, share: float) -> None:
-        self._progress.update(self._task, description=words, completed=share)

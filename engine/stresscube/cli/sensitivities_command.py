@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 from rich.table import Table
@@ -13,12 +14,16 @@ from stresscube.cli.as_json import emit
 from stresscube.cli.console import console
 from stresscube.cli.scenario import load_scenario
 from stresscube.cli.tables import Column, print_fitting, table_of
+from stresscube.cli.telling import telling
 from stresscube.gradients import sensitivities as compute
 from stresscube.gradients.labelled import BY
 from stresscube.gradients.measures import SHORTFALL
 from stresscube.scenario.expand import Axis, axes
 from stresscube.text import label, uncertain
 from stresscube.where import parse_where
+
+if TYPE_CHECKING:
+    from stresscube.optimise.optimise import Tell
 
 
 def sensitivities(
@@ -34,6 +39,7 @@ def sensitivities(
     temperature: float | None,
     differences: bool,
     trust: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Print derivatives of metrics at one cell of the cube, or at those asked for.
@@ -46,20 +52,27 @@ def sensitivities(
     names = {axis.key: axis.name for axis in known}
     at |= {names.get(name, name): values for name, values in parse_where(where).items()}
     more: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
-    found = compute(
-        loaded,
-        tuple(of) or SHORTFALL,
-        tuple(by) or BY,
-        at=at,
-        differences=differences,
-        trust=trust,
-        **more,
-    )
+    with telling(quiet=quiet) as tell:
+        found = compute(
+            loaded,
+            tuple(of) or SHORTFALL,
+            tuple(by) or BY,
+            at=at,
+            differences=differences,
+            trust=trust,
+            progress=partial(_told, tell),
+            **more,
+        )
     metrics = [str(name) for name in found.data_vars if f"{name}_gradient" in found]
     if as_json:
         emit({"name": loaded.name, "paths": int(loaded.simulation.paths), "cells": rows(found)})
         return
     _print(found, metrics)
+
+
+def _told(tell: Tell, done: int, total: int) -> None:
+    if done < total:
+        tell(f"{done} of {total} cells", done / total)
 
 
 def _own(scenario: Any, axis: Axis) -> Any:

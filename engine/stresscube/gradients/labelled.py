@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -39,6 +40,7 @@ def sensitivities(
     temperature: float | None = None,
     differences: bool = False,
     trust: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Return how metrics change with numbers of the policy, its venues and the market.
 
@@ -46,7 +48,7 @@ def sensitivities(
     policy's venues ("venue.slippage") and market keys with dots. at: {dim: value or values} of the
     cube; all cells of an axis that it does not name. paths: the scenario's by default.
     temperature, differences: see `Problem`, and docs/gradients.md. trust: whether code of the
-    scenario's own may run.
+    scenario's own may run. progress: told how many cells are done, and of how many.
 
     For each metric NAME: NAME [cells], NAME_se, `NAME_gradient` [parameter, cells] and
     `NAME_gradient_se`. A gradient is in units of the metric for one unit of the parameter: of a
@@ -65,6 +67,7 @@ def sensitivities(
     values = np.full((2, len(metrics), *shape), np.nan)
     gradients = np.full((2, len(metrics), len(keys), *shape), np.nan)
     methods = [PATHWISE] * len(keys)
+    done, total = 0, math.prod(shape)
     given: dict[str, Any] = {"temperature": temperature, "differences": differences, "trust": trust}
     for market, groups in _markets(loaded, chosen):
         problem = Problem(loaded, keys, market=market, **given)
@@ -74,6 +77,9 @@ def sensitivities(
             _put(values, gradients, places, found)
             pairs = zip(methods, found.methods, strict=True)
             methods = [max(pair, key=WAYS.index) for pair in pairs]
+            done += len(points)
+            if progress is not None:
+                progress(done, total)
     return _dataset(loaded, chosen, measures, parameters, values, gradients, methods)
 
 
