@@ -8,6 +8,7 @@ A figure stands between `<!-- figures:NAME -->` and `<!-- /figures -->`:
     faults    what it costs that a run cannot be lost
     calibration  how long a calibration takes
     bootstrap  how far refits of simulated histories spread, and what they cost
+    round_trip  how often intervals of a calibration hold what made the data
     features  what the scenarios' feature sets cost, from the newest run of that benchmark
     coverage  how often 95% intervals hold the truth
     thin_quantiles  the same of quantiles with few values beyond
@@ -50,6 +51,7 @@ FIGURES: dict[str, Figure] = {
     "calibration": rates.calibration,
     "bootstrap": refits.bootstrap,
     "whole": rates.whole,
+    "round_trip": truth.round_trip,
     "coverage": truth.coverage,
     "thin_quantiles": truth.thin_quantiles,
     "realism": truth.realism,

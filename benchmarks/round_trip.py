@@ -36,6 +36,7 @@ from stresscube.history import History
 from stresscube_kernels.spec import MarketSpec
 
 from . import known_markets, record, scales
+from .tables import truth
 
 Array = NDArray[np.float64]
 RESULTS = record.ROOT / "benchmarks" / "results" / "round_trip.jsonl"
@@ -205,19 +206,6 @@ def together(lines: list[dict[str, Any]], results: Path) -> list[dict[str, Any]]
     return [*ordered, pooled(ordered)]
 
 
-def table(results: Path) -> str:
-    """The lines as Markdown."""
-    rows = ["| market | seeds | design found by BIC | 95% intervals | hold the truth |"]
-    rows.append("|---|---|---|---|---|")
-    for one in map(json.loads, results.read_text().splitlines()):
-        chosen = one.get("chosen_by_bic", "")
-        share = f"{one['coverage']:.1%}"
-        rows.append(
-            f"| {one['design']} | {one['seeds']} | {chosen} | {one['intervals']} | {share} |"
-        )
-    return "\n".join(rows)
-
-
 def main() -> None:
     """Simulate, calibrate, print, and put the lines in place of those before."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.round_trip", description=__doc__)
@@ -229,7 +217,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="a table of the lines that are there")
     asked = parser.parse_args()
     if asked.show:
-        print(table(asked.output))
+        print(truth.intervals(asked.output.read_text().splitlines()), end="")
         return
     record.provenance()
     lines: list[dict[str, Any]] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from .results import RESULTS, read
@@ -78,3 +80,24 @@ def thin_quantiles(results: Path = RESULTS) -> str:
               f"{', '.join(first['laws'][:-1])} and {first['laws'][-1]} degrees of freedom, by "
               "`python -m benchmarks.thin_quantiles`."]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def round_trip(results: Path = RESULTS) -> str:
+    """Return a table of how often intervals of a calibration hold what made the data."""
+    file = results / "round_trip.jsonl"
+    if not file.exists():
+        return "Not measured yet: run `python -m benchmarks.round_trip`.\n"
+    return intervals(file.read_text().splitlines())
+
+
+def intervals(lines: Iterable[str]) -> str:
+    """Return that table of the lines of a file."""
+    rows = ["| market | seeds | design found by BIC | 95% intervals | hold the truth |"]
+    rows.append("|---|---:|---:|---:|---:|")
+    for one in map(json.loads, lines):
+        chosen = one.get("chosen_by_bic", "")
+        share = f"{one['coverage']:.1%}"
+        rows.append(
+            f"| {one['design']} | {one['seeds']} | {chosen} | {one['intervals']} | {share} |"
+        )
+    return "\n".join(rows) + "\n"
