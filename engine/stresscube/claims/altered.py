@@ -56,6 +56,6 @@ def twins(market: Market, correlation: float) -> tuple[str, ...]:
     return tuple(settings)
 
 
-PAIR_VOLATILITY = (0.26766, 0.52001, 0.71301, 1.835)
-PAIR_SLOW = (0.31292, 0.58688, 0.60487, 0.62816, 1.1344, 1.1781, 1.2142, 2.2772)
+PAIR_VOLATILITY = (0.26733, 0.52074, 0.71495, 1.8506)
+PAIR_SLOW = (0.31467, 0.58857, 0.60698, 0.63245, 1.1353, 1.1829, 1.2199, 2.2818)
 """Of leg a in markets/pair.toml."""

@@ -40,6 +40,7 @@ def judge(cube: Cube) -> Iterator[Finding]:
         claimed(equity),
         why="a drift that is a fifth as wide is left 25 times as soon by a diffusion that is "
         "watched without pause; seen once a minute it is less, and jumps make it less still",
+        tried=() if claimed(equity) is Verdict.HOLDS else others,
     )
 
 
