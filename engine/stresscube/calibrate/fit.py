@@ -20,9 +20,9 @@ SHORTEST = 1.0
 """Bars that a state lasts at least on average: what is shorter, bars cannot show."""
 ENOUGH = 1e-4
 """Gain in log-likelihood below which an iteration is the last. Many small ones add up: where 0.02
-ends the climb, five years of hourly bars leave numbers up to a quarter of a standard error below
-the top, and refits of a history, which begin at the numbers that made it, up to three quarters;
-from here on less than a hundredth is left."""
+ended the climb, five years of hourly bars left numbers up to a quarter of a standard error below
+the top, and where 0.001 ended refits, which begin at the numbers that made their history, these
+were up to three quarters short. From here on a fiftieth of a log unit at most was left."""
 LIMITS = {"nu": (math.log(0.02), math.log(1e4)), "rho": (-7.0, 7.0)}
 """Of log(nu - 2) and atanh of a correlation."""
 REACH = 5.0
