@@ -15,7 +15,7 @@ from stresscube.calibrate import bootstrap as module
 from stresscube.calibrate import errors, funding
 from stresscube.calibrate import refit as refits
 from stresscube.calibrate.bootstrap import APART, SEED, Bootstrap, bootstrap
-from stresscube.calibrate.fit import fit
+from stresscube.calibrate.fit import finished, fit
 from stresscube.calibrate.parts import flat, parts, saying
 from stresscube.calibrate.refit import Found, Refit, history, refit
 from stresscube.calibrate.run import Calibration, Draws, _split, drawn
@@ -185,10 +185,10 @@ def test_a_refit_that_does_not_settle_is_no_draw(monkeypatch: pytest.MonkeyPatch
     assert refit(found, made).failure == ""
 
     def hasty(*given: object, **named: object) -> object:
-        return fit(*given, most=2, **named)  # type: ignore[arg-type]
+        return finished(*given, most=2, **named)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(refits, "fit", hasty)
+        patched.setattr(refits, "finished", hasty)
         assert refit(found, made).failure == refits.UNSETTLED
     wild = Simulated(np.exp(140.0 * np.log(made.close / 100.0)), made.funding)
     assert refit(found, wild).failure == refits.NOT_HELD

@@ -14,7 +14,7 @@ from stresscube.calibrate.design import Design, Layer
 from stresscube.calibrate.fit import Fit, dropped, fit, start
 from stresscube.calibrate.jumping import with_jumps
 from stresscube.calibrate.likelihood import Likelihood
-from stresscube_kernels import recursions
+from stresscube_kernels.hidden import plain as as_written
 
 DESIGN = Design(
     (Layer("regime", 2, 30.0), Layer("correlation", 2, 60.0)),
@@ -109,7 +109,7 @@ def test_the_gradient_with_jumps_is_that_of_the_likelihood() -> None:
 def test_compiled_recursions_with_jumps_are_the_plain_ones() -> None:
     series = returns(60, 2)
     at = theta(series)
-    plain = Likelihood(series, DESIGN, recursions).slope(at)
+    plain = Likelihood(series, DESIGN, as_written()).slope(at)
     fast = Likelihood(series, DESIGN, threads=2).slope(at)
     assert fast[0] == pytest.approx(plain[0], rel=1e-12)
     np.testing.assert_allclose(fast[1], plain[1], rtol=1e-7, atol=1e-7)
@@ -121,7 +121,7 @@ def test_jumps_are_found_where_there_are_some(jumping: bool) -> None:
     series = returns(6000, 3, 0.01 if jumping else 0.0)
     plain = fit(series, Design((Layer("regime", 1, 5.0), Layer("correlation", 1, 5.0))))
     said: list[str] = []
-    found = with_jumps(series, plain, said.append, enough=0.5)
+    found = with_jumps(series, plain, said.append)
     if not jumping:
         assert found.design.jumps == ()
         return

@@ -1,40 +1,61 @@
-"""The likelihood of hidden Markov chains, compiled: `recursions.py` by numba.
+"""The likelihood of hidden Markov chains, compiled: `emissions.py` and `recursions.py` by numba.
 
-The same functions uncompiled are in `recursions`; a test holds these to those.
+The same functions uncompiled are `plain`; a test holds these to those.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cache, recursions
+from . import cache, emissions, recursions
 
 Array = NDArray[np.float64]
 FLAGS = '{"nnan", "nsz", "reassoc", "contract"}'
-NAMES = (
-    "distances", "lift", "lower", "polynomial", "student_sums", "normal_sums", "by_left",
-    "by_right", "met", "crossed", "weighed", "forward", "backward", "onward", "homeward",
-)  # fmt: skip
 CHUNK = 256
 """Bars that are worked on at once where nothing depends on order, so that they stay in a cache."""
+NAMES = {
+    emissions: ("distances", "lift", "lower", "polynomial", "student_sums", "normal_sums"),
+    recursions: (
+        "two", "three", "first_four", "first_five", "four", "five", "turn", "turn_back", "turned",
+        "returned", "met_by_two", "met_by_three", "met", "weighed", "copied", "passed", "along",
+        "between", "onward", "homeward",
+    ),
+}  # fmt: skip
+"""Functions of each file, those that are called before those that call them."""
+
+
+def plain() -> Any:
+    """All functions as they are written, for comparison."""
+    return SimpleNamespace(
+        **{name: getattr(module, name) for module, names in NAMES.items() for name in names}
+    )
 
 
 @lru_cache(maxsize=1)
 def compiled() -> Any:
-    """A module with the functions of `recursions`, compiled once and kept."""
+    """All functions, compiled once and kept."""
+    made = [(_compiled(module, names), names) for module, names in NAMES.items()]
+    return SimpleNamespace(
+        **{name: getattr(module, name) for module, names in made for name in names}
+    )
+
+
+def _compiled(module: ModuleType, names: tuple[str, ...]) -> ModuleType:
     import llvmlite
     import numba
 
-    text = Path(recursions.__file__).read_text()
-    lines = [f"{name} = _njit(cache=True, nogil=True, fastmath={FLAGS})({name})" for name in NAMES]
+    text = Path(str(module.__file__)).read_text()
+    lines = [f"{name} = _njit(cache=True, nogil=True, fastmath={FLAGS})({name})" for name in names]
     source = "\n".join([text, "from numba import njit as _njit", *lines, ""])
     name = "hidden_" + cache.digest(source, numba.__version__, llvmlite.__version__)
     with cache.locked(name) as place:
@@ -57,69 +78,77 @@ class Normals(NamedTuple):
 class Workspace:
     """Arrays for bars and states, so that an optimiser's many calls allocate once.
 
-    states: of the left and of the right chain. threads: at once, of which two are used for what
-    depends on the bars' order.
+    sizes: states of each chain. threads: at once, of which two are used for what depends on the
+    bars' order.
     """
 
     def __init__(
-        self, bars: int, states: tuple[int, int], functions: Any = None, threads: int = 1
+        self, bars: int, sizes: tuple[int, ...], functions: Any = None, threads: int = 1
     ) -> None:
-        count = states[0] * states[1]
+        count = math.prod(sizes)
         self.emission = np.full((bars, count), np.nan)
         self.law = np.full((bars, count), np.nan)
         self._greatest = np.full(bars, np.nan)
         self._middle = bars // 2
-        self._states = states
-        self._rooms = np.full((2, 4, *states), np.nan)
+        self._sizes = np.array(sizes, np.int64)
+        self._here, self._there = np.full((2, 2, len(sizes) + 1, count), np.nan)
+        self._room = np.full((2, count), np.nan)
         self._functions = functions or compiled()
         self._threads = threads
         self._others = ThreadPoolExecutor(threads - 1) if threads > 1 else None
-        edges = [*range(0, bars, CHUNK), bars]
-        self._parts = [slice(low, high) for low, high in pairwise(edges)]
+        self._parts = parts(bars, CHUNK)
 
-    def likelihood(self, left: Array, right: Array, start: Array) -> float:
-        """Log-likelihood of `emission`. start: law of the first bar's state.
+    def likelihood(self, matrices: Sequence[Array], start: Array) -> float:
+        """Log-likelihood of `emission`. matrices: each chain's transitions. start: law of the first
+        bar's state.
 
         Of a bar in the first half, `law` is given the bars so far.
         """
-        ahead, later = self._rooms[:, 3]
-        ahead[:] = start.reshape(self._states)
-        later[:] = 1.0
+        ahead, later = self._here[0], self._there[1]
+        ahead[-1], later[-1] = start, 1.0
         first, second = self._halves()
-        transposed = np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)
+        ways, ways_back = self._packed(matrices)
 
         def forward() -> float:
             emission, law = first
-            return self._functions.forward(emission, left, right, ahead, law, self._rooms[0, 0])
+            return self._functions.along(
+                emission, False, self._sizes, ways, law, ahead, self._room[0]
+            )
 
         def backward() -> float:
             emission, law = second
-            return self._functions.backward(emission, *transposed, later, law, self._rooms[1, 0])
+            return self._functions.along(
+                emission, True, self._sizes, ways_back, law, later, self._room[1]
+            )
 
         both = sum(self._together(forward, backward))
-        common = float((ahead * second[1][0]).sum())
+        common = float((ahead[-1] * second[1][0]).sum())
         return float(both + np.log(common) + self._greatest.sum())
 
-    def smooth(self, left: Array, right: Array) -> tuple[Array, Array]:
-        """After `likelihood`: `law` becomes that given all bars; expected moves [from, to]."""
+    def smooth(self, matrices: Sequence[Array], every: int | None = None) -> list[Array]:
+        """After `likelihood`: `law` becomes that given all bars; each chain's moves.
+
+        They are expected numbers [parts, from, to], a part for `every` bars, or one for all.
+        """
         first, second = self._halves()
-        later = self._rooms[1, 3]
-        here = first[1][-1].copy()
-        moved = [(np.zeros_like(left), np.zeros_like(right)) for _ in range(2)]
-        transposed = np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)
+        self._here[1, 0], self._there[0, 0] = first[1][-1], self._there[1, -1]
+        both = self._packed(matrices)
+        every = every or len(self.law)
+        moved = np.zeros((2, -(-len(self.law) // every), *both[0].shape))
 
-        def onward() -> None:
-            self._functions.onward(
-                second[0], left, right, here, second[1], *moved[0], self._rooms[0]
-            )
+        def through(work: Callable[..., None], half: tuple[Array, Array], k: int) -> None:
+            emission, law = half
+            work(
+                emission, self._sizes, *both, law, self._here[k], self._there[k], moved[k],
+                k * self._middle, every, self._room[k],
+            )  # fmt: skip
 
-        def homeward() -> None:
-            self._functions.homeward(
-                first[0], left, *transposed, later, first[1], *moved[1], self._rooms[1]
-            )
-
-        self._together(onward, homeward)
-        return (moved[0][0] + moved[1][0]) * left, (moved[0][1] + moved[1][1]) * right
+        self._together(
+            partial(through, self._functions.onward, second, 1),
+            partial(through, self._functions.homeward, first, 0),
+        )
+        found = moved.sum(axis=0) * both[0]
+        return [found[:, k, :size, :size] for k, size in enumerate(self._sizes)]
 
     def densities(self, logs: Array) -> None:
         """Fill `emission` from log densities [bars, states]."""
@@ -138,7 +167,7 @@ class Workspace:
             for normal in normals:
                 normal.of(out)[:] += self._normal(returns[part], normal, greatest)
 
-        self._each(fill)
+        self._each(fill, self._parts)
 
     def sums(
         self, returns: Array, student: Array, normals: Sequence[Normals] = ()
@@ -147,7 +176,20 @@ class Workspace:
 
         Of the Student-t [STUDENT, states], and of every normal [NORMAL, states].
         """
+        found = self._sums(returns, student, normals, self._parts)
+        by_student = np.sum([one[0] for one in found], axis=0)
+        by_normal = [np.sum([one[1][k] for one in found], axis=0) for k in range(len(normals))]
+        return by_student, by_normal
 
+    def sums_by_part(
+        self, returns: Array, student: Array, normals: Sequence[Normals], every: int
+    ) -> list[tuple[Array, list[Array]]]:
+        """The same of every part of so many bars."""
+        return self._sums(returns, student, normals, parts(len(self.law), every))
+
+    def _sums(
+        self, returns: Array, student: Array, normals: Sequence[Normals], parts: Sequence[slice]
+    ) -> list[tuple[Array, list[Array]]]:
         def add(part: slice) -> tuple[Array, list[Array]]:
             bars, weight = returns[part], self.law[part]
             own = np.zeros_like(student), [np.zeros_like(normal.rows) for normal in normals]
@@ -159,10 +201,7 @@ class Workspace:
             self._functions.student_sums(bars, apart, logs, weight, own[0])
             return own
 
-        found = self._each(add)
-        by_student = np.sum([one[0] for one in found], axis=0)
-        by_normal = [np.sum([one[1][k] for one in found], axis=0) for k in range(len(normals))]
-        return by_student, by_normal
+        return self._each(add, parts)
 
     def held(
         self, returns: Array, student: Array, normals: Sequence[Normals]
@@ -206,11 +245,17 @@ class Workspace:
         return np.exp(made, out=made)
 
     def _halves(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """Emission and law [bars, m, n] of the first and of the second half."""
-        shape = (len(self.law), *self._states)
-        emission, law = self.emission.reshape(shape), self.law.reshape(shape)
+        """Emission and law of the first and of the second half."""
         cut = self._middle
-        return (emission[:cut], law[:cut]), (emission[cut:], law[cut:])
+        return (self.emission[:cut], self.law[:cut]), (self.emission[cut:], self.law[cut:])
+
+    def _packed(self, matrices: Sequence[Array]) -> tuple[Array, Array]:
+        """The chains' transitions, and these transposed, as far as they go [chains, any, any]."""
+        most = max(self._sizes)
+        made = np.zeros((len(matrices), most, most))
+        for own, matrix in zip(made, matrices, strict=True):
+            own[: len(matrix), : len(matrix)] = matrix
+        return made, np.ascontiguousarray(made.transpose(0, 2, 1))
 
     def _together(self, *works: Callable[[], Any]) -> list[Any]:
         """The works beside each other where there are threads, of which the caller's is one."""
@@ -219,14 +264,19 @@ class Workspace:
         later = [self._others.submit(work) for work in works[1:]]
         return [works[0](), *(one.result() for one in later)]
 
-    def _each(self, work: Callable[[slice], Any]) -> list[Any]:
-        """The work on every chunk of the bars, in their order; a row of chunks for each thread."""
-        size = -(-len(self._parts) // self._threads)
-        rows = [self._parts[k : k + size] for k in range(0, len(self._parts), size)]
+    def _each(self, work: Callable[[slice], Any], parts: Sequence[slice]) -> list[Any]:
+        """The work on every part of the bars, in their order; a row of parts for each thread."""
+        size = -(-len(parts) // self._threads)
+        rows = [parts[k : k + size] for k in range(0, len(parts), size)]
 
-        def several(row: list[slice]) -> list[Any]:
+        def several(row: Sequence[slice]) -> list[Any]:
             return [work(part) for part in row]
 
         return [
             one for row in self._together(*(partial(several, row) for row in rows)) for one in row
         ]
+
+
+def parts(bars: int, every: int) -> list[slice]:
+    """The bars in parts of so many."""
+    return [slice(low, high) for low, high in pairwise([*range(0, bars, every), bars])]

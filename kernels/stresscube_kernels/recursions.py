@@ -3,13 +3,15 @@
 The recursions are those of Baum, and of Hamilton (1989), scaled bar by bar, from both ends at
 once: forward over the first half of the bars beside backward over the second, then each through
 the other's half. The gradient is Fisher's: that of log f given all bars, averaged over the states
-that the bars leave possible. A state is one of two independent chains together: m + n
-multiplications for each of m n states, where a chain of m n states would take m n. State i * n + c
-is i of the left and c of the right chain; left: transitions [m, m], right: [n, n].
+that the bars leave possible. Densities are those of `emissions.py`.
 
-Log densities of a state are a constant less a power of log(1 + q(a, b)) for Student-t returns a and
-b, and a polynomial of a and b for normal ones, of which a state may have several. The logarithms
-and exponentials between the loops are numpy's.
+A state is one of several independent chains together, the last chain's changing quickest. Chains
+move one after another: as many multiplications a state as all chains have states in sum, where
+one chain of all joint states would take their product. A chain that moves goes from the first
+place of a state's number to the last, so that every chain finds itself in front when its turn
+comes, its states' blocks one after another in memory; after the last turn all stand as before
+(Fernandes, Plateau and Stewart 1998, https://doi.org/10.1145/278298.278303, for the products;
+Davio 1981, https://doi.org/10.1109/TC.1981.6312174, for the shuffle).
 
 This file stands alone, so that it can be compiled apart: see `hidden.py`.
 """
@@ -20,236 +22,269 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from numpy import float64
+    from numpy import float64, int64
     from numpy.typing import NDArray
 
     Array = NDArray[float64]
-
-STUDENT = 5
-"""Rows of a Student-t: q's coefficients of a^2, ab and b^2, the power, the constant."""
-NORMAL = 6
-"""Rows of a normal: coefficients of 1, a, b, a^2, ab and b^2."""
+    Square = tuple[tuple[float, ...], ...] | Array
 
 
-def distances(returns: Array, student: Array, out: Array) -> None:
-    """Fill out [bars, states] with 1 + q(a, b). returns: [bars, 2]; student: [STUDENT, states]."""
-    for t in range(returns.shape[0]):
-        a, b = returns[t, 0], returns[t, 1]
-        for s in range(out.shape[1]):
-            out[t, s] = 1.0 + a * a * student[0, s] + a * b * student[1, s] + b * b * student[2, s]
+def turned(matrix: Array, size: int, law: Array, out: Array) -> None:
+    """A chain of `size` states moves: out[r, j] = sum over i of matrix[i, j] law[i, r].
 
-
-def lift(student: Array, out: Array, greatest: Array) -> None:
-    """Logs of distances become log densities over their bar's greatest, which is kept [bars]."""
-    for t in range(out.shape[0]):
-        most = -math.inf
-        for s in range(out.shape[1]):
-            out[t, s] = student[4, s] - student[3, s] * out[t, s]
-            most = max(most, out[t, s])
-        greatest[t] = most
-        for s in range(out.shape[1]):
-            out[t, s] -= most
-
-
-def lower(student: Array, greatest: Array, out: Array) -> None:
-    """Logs of distances become log densities less the greatest that were kept."""
-    for t in range(out.shape[0]):
-        for s in range(out.shape[1]):
-            out[t, s] = student[4, s] - student[3, s] * out[t, s] - greatest[t]
-
-
-def polynomial(returns: Array, normal: Array, greatest: Array, out: Array) -> None:
-    """Fill out [bars, states] with a normal's log densities less `greatest`: [NORMAL, states].
-
-    At most 600, as a bar that no Student-t can make may be ever so likely a jump.
+    law, out: all states, in a row. matrix: [size, size], or larger.
     """
-    for t in range(returns.shape[0]):
-        a, b = returns[t, 0], returns[t, 1]
-        for s in range(out.shape[1]):
-            linear = normal[0, s] + normal[1, s] * a + normal[2, s] * b
-            square = normal[3, s] * a * a + normal[4, s] * a * b + normal[5, s] * b * b
-            out[t, s] = min(linear + square - greatest[t], 600.0)
+    if size == 2:
+        turn(two(matrix), law, out)
+    elif size == 3:
+        turn(three(matrix), law, out)
+    elif size == 4:
+        turn(four(matrix), law, out)
+    elif size == 5:
+        turn(five(matrix), law, out)
+    else:
+        turn(matrix[:size, :size], law, out)
 
 
-def student_sums(returns: Array, apart: Array, logs: Array, weight: Array, sums: Array) -> None:
-    """Add sums over bars of what log f's slopes are made of, into sums [STUDENT, states].
+def returned(matrix: Array, size: int, law: Array, out: Array) -> None:
+    """The way back: out[j, r] = sum over i of matrix[i, j] law[r, i]. As `turned` otherwise."""
+    if size == 2:
+        turn_back(two(matrix), law, out)
+    elif size == 3:
+        turn_back(three(matrix), law, out)
+    elif size == 4:
+        turn_back(four(matrix), law, out)
+    elif size == 5:
+        turn_back(five(matrix), law, out)
+    else:
+        turn_back(matrix[:size, :size], law, out)
 
-    They are by the rows of a Student-t, in their order. apart, logs: 1 + q and its log. weight:
-    [bars, states].
+
+def turn(rows: Square, law: Array, out: Array) -> None:
+    """What `turned` does. Tuples say how many rows there are to the compiler, which unrolls the
+    short loops and has several r at once: a quarter of the time of loops of unknown length.
     """
-    for t in range(returns.shape[0]):
-        a, b = returns[t, 0], returns[t, 1]
-        for s in range(apart.shape[1]):
-            share = weight[t, s] / apart[t, s]
-            sums[0, s] += share * a * a
-            sums[1, s] += share * a * b
-            sums[2, s] += share * b * b
-            sums[3, s] += weight[t, s] * logs[t, s]
-            sums[4, s] += weight[t, s]
-
-
-def normal_sums(returns: Array, weight: Array, sums: Array) -> None:
-    """Add sums over bars of weight [bars, states] times a normal's rows, into [NORMAL, states]."""
-    for t in range(returns.shape[0]):
-        a, b = returns[t, 0], returns[t, 1]
-        for s in range(weight.shape[1]):
-            sums[0, s] += weight[t, s]
-            sums[1, s] += weight[t, s] * a
-            sums[2, s] += weight[t, s] * b
-            sums[3, s] += weight[t, s] * a * a
-            sums[4, s] += weight[t, s] * a * b
-            sums[5, s] += weight[t, s] * b * b
-
-
-def by_left(matrix: Array, law: Array, out: Array) -> None:
-    """out[j, c] = sum over i of matrix[i, j] law[i, c]; law, out: [m, n]."""
-    m, n = law.shape
-    for j in range(m):
-        for c in range(n):
-            out[j, c] = matrix[0, j] * law[0, c]
-        for i in range(1, m):
-            for c in range(n):
-                out[j, c] += matrix[i, j] * law[i, c]
-
-
-def by_right(matrix: Array, law: Array, out: Array) -> None:
-    """out[i, d] = sum over c of law[i, c] matrix[c, d]; law, out: [m, n]."""
-    m, n = law.shape
-    for i in range(m):
-        for d in range(n):
-            out[i, d] = law[i, 0] * matrix[0, d]
-        for c in range(1, n):
-            weight = law[i, c]
-            for d in range(n):
-                out[i, d] += weight * matrix[c, d]
-
-
-def met(first: Array, second: Array, share: float, moved: Array) -> None:
-    """Add share times first second' to moved [m, m]; first, second: [m, n]."""
-    m, n = first.shape
-    for i in range(m):
-        for j in range(m):
+    size = len(rows)
+    rest = law.shape[0] // size
+    for r in range(rest):
+        for j in range(size):
             total = 0.0
-            for c in range(n):
-                total += first[i, c] * second[j, c]
-            moved[i, j] += share * total
+            for i in range(size):
+                total += rows[i][j] * law[i * rest + r]
+            out[r * size + j] = total
 
 
-def crossed(first: Array, second: Array, share: float, moved: Array) -> None:
-    """Add share times first' second to moved [n, n]; first, second: [m, n]."""
-    m, n = first.shape
-    for j in range(m):
-        for c in range(n):
-            weight = share * first[j, c]
-            for d in range(n):
-                moved[c, d] += weight * second[j, d]
+def turn_back(rows: Square, law: Array, out: Array) -> None:
+    """What `returned` does."""
+    size = len(rows)
+    rest = law.shape[0] // size
+    for r in range(rest):
+        for j in range(size):
+            total = 0.0
+            for i in range(size):
+                total += rows[i][j] * law[r * size + i]
+            out[j * rest + r] = total
+
+
+def two(m: Array) -> Square:
+    """The first two rows and columns."""
+    return (m[0, 0], m[0, 1]), (m[1, 0], m[1, 1])
+
+
+def three(m: Array) -> Square:
+    """The first three."""
+    return (m[0, 0], m[0, 1], m[0, 2]), (m[1, 0], m[1, 1], m[1, 2]), (m[2, 0], m[2, 1], m[2, 2])
+
+
+def first_four(row: Array) -> tuple[float, ...]:
+    """Numbers of a row."""
+    return row[0], row[1], row[2], row[3]
+
+
+def first_five(row: Array) -> tuple[float, ...]:
+    """Numbers of a row."""
+    return row[0], row[1], row[2], row[3], row[4]
+
+
+def four(m: Array) -> Square:
+    """The first four rows and columns."""
+    return first_four(m[0]), first_four(m[1]), first_four(m[2]), first_four(m[3])
+
+
+def five(m: Array) -> Square:
+    """The first five."""
+    return (
+        first_five(m[0]), first_five(m[1]), first_five(m[2]), first_five(m[3]), first_five(m[4])
+    )  # fmt: skip
+
+
+def met(size: int, here: Array, there: Array, moved: Array, room: Array) -> None:
+    """Add sum over r of here[i, r] there[r, j] to moved[i, j]: what a chain moved in one bar."""
+    if size == 2:
+        met_by_two(here, there, moved)
+    elif size == 3:
+        met_by_three(here, there, moved)
+    else:
+        rest = here.shape[0] // size
+        for r in range(rest):
+            for j in range(size):
+                room[j * rest + r] = there[r * size + j]
+        for i in range(size):
+            for j in range(size):
+                total = 0.0
+                for r in range(rest):
+                    total += here[i * rest + r] * room[j * rest + r]
+                moved[i, j] += total
+
+
+def met_by_two(here: Array, there: Array, moved: Array) -> None:
+    """`met` of two states, in one loop."""
+    rest = here.shape[0] // 2
+    a = b = c = d = 0.0
+    for r in range(rest):
+        x, y, u, v = here[r], here[rest + r], there[2 * r], there[2 * r + 1]
+        a += x * u
+        b += x * v
+        c += y * u
+        d += y * v
+    moved[0, 0] += a
+    moved[0, 1] += b
+    moved[1, 0] += c
+    moved[1, 1] += d
+
+
+def met_by_three(here: Array, there: Array, moved: Array) -> None:
+    """`met` of three states, in one loop."""
+    rest = here.shape[0] // 3
+    a = b = c = d = e = f = g = h = k = 0.0
+    for r in range(rest):
+        x, y, z = here[r], here[rest + r], here[2 * rest + r]
+        u, v, w = there[3 * r], there[3 * r + 1], there[3 * r + 2]
+        a += x * u
+        b += x * v
+        c += x * w
+        d += y * u
+        e += y * v
+        f += y * w
+        g += z * u
+        h += z * v
+        k += z * w
+    moved[0, 0] += a
+    moved[0, 1] += b
+    moved[0, 2] += c
+    moved[1, 0] += d
+    moved[1, 1] += e
+    moved[1, 2] += f
+    moved[2, 0] += g
+    moved[2, 1] += h
+    moved[2, 2] += k
 
 
 def weighed(density: Array, before: Array, out: Array) -> float:
-    """Fill out with density times before over their sum, which is returned; all [m, n]."""
-    m, n = density.shape
+    """Fill out with density times before over their sum, which is returned; all [states]."""
     total = 0.0
-    for i in range(m):
-        for c in range(n):
-            out[i, c] = density[i, c] * before[i, c]
-            total += out[i, c]
+    for s in range(density.shape[0]):
+        out[s] = density[s] * before[s]
+        total += out[s]
     share = 1.0 / total
-    for i in range(m):
-        for c in range(n):
-            out[i, c] *= share
+    for s in range(density.shape[0]):
+        out[s] *= share
     return total
 
 
-def forward(
-    emission: Array, left: Array, right: Array, ahead: Array, law: Array, room: Array
-) -> float:
-    """Log-likelihood of densities [bars, m, n]; fills law, that of a state given the bars so far.
+def copied(law: Array, out: Array) -> None:
+    """As out[:] = law, which takes seconds to compile for the sentence of its error."""
+    for s in range(law.shape[0]):
+        out[s] = law[s]
 
-    ahead [m, n]: law at the first bar; becomes that at the bar after the last. room: [m, n].
+
+def passed(sizes: NDArray[int64], matrices: Array, ways: Array, room: Array) -> None:
+    """Every chain moves: ways [chains + 1, states] from its first row, given, to its last."""
+    for k in range(sizes.shape[0]):
+        turned(matrices[k], sizes[k], ways[k], ways[k + 1])
+
+
+def along(
+    emission: Array, back: bool, sizes: NDArray[int64], matrices: Array, law: Array, ways: Array,
+    room: Array,
+) -> float:  # fmt: skip
+    """Log-likelihood of densities [bars, states]; fills law, that of a state given the bars so far.
+
+    sizes: of the chains. matrices [chains, any, any]: their transitions. ways [chains + 1, states]:
+    the last row is the law at the first bar, and becomes that at the bar after the last. room:
+    [states].
+
+    back: from the last bar to the first. With transposed transitions law then becomes the
+    likelihood of a bar's state by that bar and all after it, over its sum, and the last of ways,
+    that of the bars after the last, that of all bars by the state before the first.
     """
     total = 0.0
-    for t in range(emission.shape[0]):
-        total += math.log(weighed(emission[t], ahead, law[t]))
-        by_left(left, law[t], room)
-        by_right(right, room, ahead)
+    for k in range(emission.shape[0]):
+        t = emission.shape[0] - 1 - k if back else k
+        total += math.log(weighed(emission[t], ways[-1], ways[0]))
+        copied(ways[0], law[t])
+        passed(sizes, matrices, ways, room)
     return total
 
 
-def backward(
-    emission: Array, left: Array, right: Array, later: Array, law: Array, room: Array
-) -> float:
-    """Log of the scale of what the bars say of the state before them; fills law [bars, m, n].
+def between(
+    sizes: NDArray[int64], matrices: Array, turned_over: Array, here: Array, there: Array,
+    moved: Array, room: Array,
+) -> None:  # fmt: skip
+    """Add what every chain moved from one bar to the next to moved [chains, any, any].
 
-    left, right: transposed. law: the likelihood of a bar's state by that bar and all after it,
-    over its sum. later [m, n]: that of the bars after the last, becomes that of all bars by the
-    state before the first.
+    Times the transitions it is the expected number of moves. here [chains + 1, states]: its first
+    row is the law before; the others are filled, the last with the law after. there: as many, its
+    last row the likelihood after, up to a factor: over its average now, and filled back to the
+    likelihood before. turned_over: matrices, transposed.
     """
-    total = 0.0
-    for t in range(emission.shape[0] - 1, -1, -1):
-        total += math.log(weighed(emission[t], later, law[t]))
-        by_left(left, law[t], room)
-        by_right(right, room, later)
-    return total
+    last = sizes.shape[0]
+    passed(sizes, matrices, here, room)
+    common = 0.0
+    for s in range(here.shape[1]):
+        common += here[last, s] * there[last, s]
+    share = 1.0 / common
+    for s in range(here.shape[1]):
+        there[last, s] *= share
+    for k in range(last - 1, -1, -1):
+        met(sizes[k], here[k], there[k + 1], moved[k], room)
+        returned(turned_over[k], sizes[k], there[k + 1], there[k])
 
 
 def onward(
-    emission: Array, left: Array, right: Array, here: Array, law: Array, moved_left: Array,
-    moved_right: Array, rooms: Array,
+    emission: Array, sizes: NDArray[int64], matrices: Array, turned_over: Array, law: Array,
+    here: Array, there: Array, moved: Array, first: int, every: int, room: Array,
 ) -> None:  # fmt: skip
-    """Turn law, as `backward` leaves it, into that given all bars; add up moves.
+    """Turn law, as `along` leaves it on its way back, into that given all bars; add up moves.
 
-    here [m, n]: law of the state before the first of these bars, given the bars until then; it is
-    used up. moved_left [m, m], moved_right [n, n]: times the transitions they are the expected
-    numbers of moves. rooms: [2, m, n].
+    here: its first row is the law of the state before the first of these bars, given the bars until
+    then; it is used up. there, turned_over: see `between`. moved: [parts, chains, any, any], a part
+    for `every` bars, of which `first` are before these.
     """
-    bars, m, n = emission.shape
-    room, ahead = rooms[0], rooms[1]
-    for t in range(bars):
-        by_right(right, here, room)
-        by_left(left, room, ahead)
-        common, likelihood = 0.0, 0.0
-        for i in range(m):
-            for c in range(n):
-                common += ahead[i, c] * law[t, i, c]
-                likelihood += ahead[i, c] * emission[t, i, c]
-        met(room, law[t], 1.0 / common, moved_left)
-        by_left(left, here, room)
-        crossed(room, law[t], 1.0 / common, moved_right)
-        for i in range(m):
-            for c in range(n):
-                law[t, i, c] *= ahead[i, c] / common
-                here[i, c] = ahead[i, c] * emission[t, i, c] / likelihood
+    last = sizes.shape[0]
+    for t in range(emission.shape[0]):
+        copied(law[t], there[last])
+        part = moved[(first + t) // every]
+        between(sizes, matrices, turned_over, here, there, part, room)
+        for s in range(law.shape[1]):
+            law[t, s] = here[last, s] * there[last, s]
+        weighed(emission[t], here[last], here[0])
 
 
 def homeward(
-    emission: Array, left: Array, turned: Array, right: Array, later: Array, law: Array,
-    moved_left: Array, moved_right: Array, rooms: Array,
+    emission: Array, sizes: NDArray[int64], matrices: Array, turned_over: Array, law: Array,
+    here: Array, there: Array, moved: Array, first: int, every: int, room: Array,
 ) -> None:  # fmt: skip
-    """Turn law, as `forward` leaves it, into that given all bars; add up moves as `onward` does.
+    """Turn law, as `along` leaves it, into that given all bars; add up moves as `onward` does.
 
-    turned: left, transposed, as right is. later [m, n]: the likelihood of the bars after the last
-    by its state; it is used up. rooms: [3, m, n].
+    there: its first row is the likelihood of the bars after the last by the last's state; it is
+    used up.
     """
-    bars, m, n = emission.shape
-    room, there, moved = rooms[0], rooms[1], rooms[2]
-    for t in range(bars - 1, -1, -1):
-        if t < bars - 1:
-            by_right(right, there, room)
-            by_left(turned, room, later)
-            common = 0.0
-            for i in range(m):
-                for c in range(n):
-                    common += law[t, i, c] * later[i, c]
-            met(law[t], room, 1.0 / common, moved_left)
-            by_left(left, law[t], moved)
-            crossed(moved, there, 1.0 / common, moved_right)
-        common, likelihood = 0.0, 0.0
-        for i in range(m):
-            for c in range(n):
-                there[i, c] = emission[t, i, c] * later[i, c]
-                likelihood += there[i, c]
-                common += law[t, i, c] * later[i, c]
-        for i in range(m):
-            for c in range(n):
-                there[i, c] /= likelihood
-                law[t, i, c] *= later[i, c] / common
+    last = sizes.shape[0]
+    for t in range(emission.shape[0] - 1, -1, -1):
+        copied(law[t], here[0])
+        if t < emission.shape[0] - 1:
+            part = moved[(first + t) // every]
+            between(sizes, matrices, turned_over, here, there, part, room)
+        weighed(here[0], there[0], law[t])
+        weighed(emission[t], there[0], there[last])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresscube.calibrate.design import Design, Layer, over_a_bar, stationary
-from stresscube.calibrate.fit import Fit, divided, dropped, extended, fit
+from stresscube.calibrate.fit import Fit, divided, dropped, extended, finished, rough
 from stresscube.calibrate.jumping import with_jumps
 from stresscube.text import plural
 
@@ -23,8 +23,6 @@ each, so that all of them together make a chain of eight."""
 NEAR = 0.5
 """Share of what layers gained that a regime in two must gain as well, for so many regimes to be
 fitted from the start too: that finds a peak a little higher, not one twice as high."""
-ROUGH = 0.5
-"""Gain in log-likelihood at which a fit that is only compared stops."""
 MOST_REGIMES, MOST_CORRELATIONS = 5, 3
 
 
@@ -44,7 +42,7 @@ class _Search:
 
     def tried(self, design: Design, words: str, theta: Array | None = None) -> Fit:
         """A rough fit, and its BIC for people."""
-        made = fit(self.returns, design, theta, enough=ROUGH, threads=self.threads)
+        made = rough(self.returns, design, theta, self.threads)
         self.tell(f"{words}: BIC {made.bic:,.0f}")
         return made
 
@@ -81,9 +79,7 @@ class _Search:
     def jumping(self, best: Fit, rival: Fit | None = None) -> Fit:
         """With the jumps that BIC likes; fewer or none where they do not beat the rival."""
         least = 0.0 if rival is None else max(0.0, best.bic - rival.bic)
-        return with_jumps(
-            self.returns, best, self.tell, enough=ROUGH, threads=self.threads, least=least
-        )
+        return with_jumps(self.returns, best, self.tell, threads=self.threads, least=least)
 
     def enriched(self, bare: Fit, jumping: Fit | None = None) -> Fit:
         """With the layers and the jumps that BIC likes, first those of which it likes more.
@@ -158,4 +154,4 @@ def choose(
     if regimes is None:
         best = search.leaner(best)
     tell("the last digits")
-    return fit(returns, best.design, best.theta, threads=threads)
+    return finished(returns, best, threads)

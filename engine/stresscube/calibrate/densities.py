@@ -87,7 +87,7 @@ class Jump:
 
 @dataclass(frozen=True)
 class Densities:
-    """Rows of the Student-t parts and the normal ones, as `recursions` has them."""
+    """Rows of the Student-t parts and the normal ones, as `emissions` has them."""
 
     student: Array
     normals: tuple[Normals, ...]

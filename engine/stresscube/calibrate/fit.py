@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from stresscube.calibrate.climb import ENOUGH, ROUGH, climbed, topped
 from stresscube.calibrate.design import Design, Layer, correlation_of
 from stresscube.calibrate.likelihood import Likelihood
 
@@ -18,20 +17,14 @@ Array = NDArray[np.float64]
 Tell = Callable[[str], None]
 SHORTEST = 1.0
 """Bars that a state lasts at least on average: what is shorter, bars cannot show."""
-ENOUGH = 1e-4
-"""Gain in log-likelihood below which an iteration is the last. Many small ones add up: where 0.02
-ended the climb, five years of hourly bars left numbers up to a quarter of a standard error below
-the top, and where 0.001 ended refits, which begin at the numbers that made their history, these
-were up to three quarters short. From here on a fiftieth of a log unit at most was left."""
 LIMITS = {"nu": (math.log(0.02), math.log(1e4)), "rho": (-7.0, 7.0)}
 """Of log(nu - 2) and atanh of a correlation."""
 REACH = 5.0
 """By which a log deviation may move at most: a step too wide ends in numbers that there are not."""
-REMEMBERED = 100
-"""Steps whose curvature L-BFGS keeps: more than there are parameters. With 20 the last digits of
-four years of bars take 185 evaluations, with 100 they take 128."""
 FIRST = 25
 """Iterations in the units of the start; the rest are in those of where they led."""
+UNSHOWN = 0.01
+"""Share of the information of seen states in the curvature with which a climb begins."""
 
 
 @dataclass(frozen=True)
@@ -78,41 +71,52 @@ def start(returns: Array, design: Design) -> Array:
     return np.array([values[name] for name in design.names])
 
 
-def fit(
-    returns: Array, design: Design, theta: Array | None = None, most: int = 400,
-    enough: float = ENOUGH, threads: int = 1, goes_on: Callable[[], None] = lambda: None,
-) -> Fit:  # fmt: skip
-    """The most likely parameters, from `theta` on; at most `most` iterations of L-BFGS-B.
+def fit(returns: Array, design: Design, theta: Array | None = None, threads: int = 1) -> Fit:
+    """The most likely parameters, from `theta` on: what `rough` finds, and its last digits."""
+    return finished(returns, rough(returns, design, theta, threads), threads)
 
-    enough: gain in log-likelihood below which an iteration is the last. goes_on: called now and
-    then; what it raises ends the fit. Parameters are climbed in units of their standard errors,
-    were the states seen: twice, as those change on the way.
+
+def rough(
+    returns: Array, design: Design, theta: Array | None = None, threads: int = 1, most: int = 400
+) -> Fit:
+    """Parameters likely enough to compare designs, from `theta` on.
+
+    Parameters are climbed in units of their standard errors, were the states seen: twice, as those
+    change on the way.
     """
     likelihood = Likelihood(returns, design, threads=threads)
     at = start(returns, design) if theta is None else theta
-    value, converged = -math.inf, False
     for iterations in (min(most, FIRST), max(1, most - FIRST)):
         unit = 1.0 / np.sqrt(likelihood.information(at))
+        bounds = limits(design, at, len(returns))
+        made = climbed(likelihood.slope, at, unit, bounds, enough=ROUGH, most=iterations)
+        at = made.at
+        if made.converged:
+            break
+    return Fit(design, at, made.value, len(returns), made.converged)
 
-        def loss(scaled: Array, unit: Array = unit) -> tuple[float, Array]:
-            goes_on()
-            value, gradient = likelihood.slope(scaled * unit)
-            return -value, -gradient * unit
 
-        bounds = [
-            (low / size, high / size)
-            for (low, high), size in zip(limits(design, at, len(returns)), unit, strict=True)
-        ]
-        size = max(1.0, abs(likelihood.value(at)))
-        found: Any = minimize(
-            loss, at / unit, jac=True, method="L-BFGS-B", bounds=bounds,
-            options={
-                "maxiter": iterations, "maxcor": REMEMBERED, "ftol": enough / size, "gtol": 1e-6
-            },
-        )  # fmt: skip
-        at, value = np.asarray(found.x) * unit, -float(found.fun)
-        converged = bool(found.success)
-    return Fit(design, at, value, len(returns), converged)
+def finished(
+    returns: Array, near: Fit, threads: int = 1, most: int = 400, enough: float = ENOUGH,
+    goes_on: Callable[[], None] = lambda: None,
+) -> Fit:  # fmt: skip
+    """The most likely parameters, from a fit near by.
+
+    goes_on: called now and then; what it raises ends the fit. At first the curvature is how far the
+    slopes of parts of the bars scatter, which the top would have be the same (Berndt, Hall, Hall
+    and Hausman 1974), and a little of that of seen states, for what parts do not show.
+    """
+    likelihood = Likelihood(returns, near.design, threads=threads)
+
+    def slope(at: Array) -> tuple[float, Array]:
+        goes_on()
+        return likelihood.slope(at)
+
+    scores = likelihood.scores(near.theta)
+    curvature = scores.T @ scores + UNSHOWN * np.diag(likelihood.information(near.theta))
+    bounds = limits(near.design, near.theta, len(returns))
+    made = topped(slope, near.theta, curvature, bounds, enough=enough, most=most)
+    return Fit(near.design, made.at, made.value, len(returns), made.converged)
 
 
 def limits(design: Design, theta: Array, bars: int) -> list[tuple[float, float]]:

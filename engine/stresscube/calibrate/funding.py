@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from stresscube.calibrate import climb
 from stresscube.calibrate.design import generator, over_a_bar, stationary
 from stresscube.calibrate.errors import inverted, of
 from stresscube.calibrate.likelihood import rate_slopes
@@ -22,15 +22,10 @@ from stresscube_kernels.hidden import Workspace
 
 Array = NDArray[np.float64]
 MOST = 4
-ONE = np.ones((1, 1))
 STEP = 1e-6
 """Of a difference to one side: it moves what is likeliest by half of this."""
 SHARE = 0.01
 """Of a difference of gradients, in standard errors of a parameter whose states were seen."""
-ROUGH = 0.3
-"""Gain in log-likelihood below which an iteration is the last of a fit that is only compared."""
-ENOUGH = 1e-4
-"""The same of the one that is kept: as for prices (fit.py)."""
 EACH = 6
 """Parameters of a state: means, log deviations of both legs, logit of what is kept, atanh rho."""
 MOVED = ((0,), (1,), (0,), (1,), (0, 1), ())
@@ -74,8 +69,8 @@ def fit(
         best = model, theta, bic
     assert best is not None
     model, rough, _ = best
-    theta, value, _ = model.climbed(rough, ENOUGH)
-    return model.premiums(theta, model.bic(theta, value), interval)
+    made = model.climbed(rough, climb.ENOUGH)
+    return model.premiums(made.at, model.bic(made.at, made.value), interval)
 
 
 def refit(
@@ -86,8 +81,8 @@ def refit(
     errors (NaN); and whether the climb came to an end.
     """
     model = _Clamped(Prints(prints, interest, clamp), len(found.mean), goes_on)
-    theta, value, converged = model.climbed(_parameters(found, interval), ENOUGH)
-    return model.in_words(theta, model.bic(theta, value), interval), converged
+    made = model.climbed(_parameters(found, interval), climb.ENOUGH)
+    return model.in_words(made.at, model.bic(made.at, made.value), interval), made.converged
 
 
 def _parameters(found: Premiums, interval: float) -> Array:
@@ -110,7 +105,7 @@ class _Clamped:
         self._goes_on = goes_on
         self._prints = prints
         self._states = states
-        self._work = Workspace(len(prints), (1, states))
+        self._work = Workspace(len(prints), (states,))
 
     def fitted(self) -> tuple[Array, float]:
         """The most likely parameters, and BIC."""
@@ -121,35 +116,26 @@ class _Clamped:
             centre.T.ravel(), np.full(2 * n, math.log(known.std() / n)), np.zeros(n),
             np.full(n, 0.5), np.full(n * (n - 1), math.log(1.0 / 30.0 / max(1, n - 1))),
         ])  # fmt: skip
-        at, value, _ = self.climbed(at, ROUGH)
-        return at, self.bic(at, value)
+        made = self.climbed(at, climb.ROUGH)
+        return made.at, self.bic(made.at, made.value)
 
     def bic(self, theta: Array, value: float) -> float:
         """Schwarz's criterion of parameters with that log-likelihood."""
         return len(theta) * math.log(len(self._prints)) - 2.0 * value
 
-    def climbed(self, begin: Array, enough: float) -> tuple[Array, float, bool]:
-        """The most likely parameters from `begin` on, their log-likelihood, and whether no more
-        was to be gained."""
+    def climbed(self, begin: Array, enough: float) -> climb.Climb:
+        """The most likely parameters from `begin` on."""
         n = self._states
         limits = [(-100.0, 100.0)] * (2 * n) + [(-4.0, 5.0)] * (2 * n) + [(-5.0, 6.0)] * n
         limits += [(-2.5, 2.5)] * n + [(-9.0, 0.0)] * (n * (n - 1))
-        at, value, converged = np.clip(begin, *np.transpose(limits)), -math.inf, False
+        at = np.clip(begin, *np.transpose(limits))
         for iterations in (20, 150):
             unit = self._units(at)
-
-            def loss(scaled: Array, unit: Array = unit) -> tuple[float, Array]:
-                value, slope = self.slope(scaled * unit)
-                return -value, -slope * unit
-
-            found = minimize(
-                loss, at / unit, jac=True, method="L-BFGS-B",
-                bounds=[(low / u, high / u) for (low, high), u in zip(limits, unit, strict=True)],
-                options={"maxiter": iterations, "ftol": enough / 1e4, "gtol": 1e-6},
-            )  # fmt: skip
-            at, value = np.asarray(found.x) * unit, -float(found.fun)
-            converged = bool(found.success)
-        return at, value, converged
+            made = climb.climbed(self.slope, at, unit, limits, enough=enough, most=iterations)
+            at = made.at
+            if made.converged:
+                break
+        return made
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """The log-likelihood and its gradient."""
@@ -159,7 +145,7 @@ class _Clamped:
         legs = self._legs(theta)
         own = self._densities(theta, legs)
         value = self._forward(own, matrix)
-        moves = self._work.smooth(ONE, matrix)[1]
+        moves = self._work.smooth([matrix])[0][0]
         law = self._work.law
         gradient = np.zeros_like(theta)
         # a state's density knows its own numbers only, so that all states are moved at once
@@ -206,7 +192,7 @@ class _Clamped:
 
     def _forward(self, logs: Array, matrix: Array) -> float:
         self._work.densities(logs)
-        return self._work.likelihood(ONE, matrix, stationary(matrix))
+        return self._work.likelihood([matrix], stationary(matrix))
 
     def _legs(
         self, theta: Array, moved: Sequence[int] = (0, 1), known: Sequence[Leg] = ()
@@ -231,7 +217,7 @@ class _Clamped:
         n = self._states
         matrix = over_a_bar(generator(theta[EACH * n :], n))
         self._forward(self._densities(theta, self._legs(theta)), matrix)
-        moves = self._work.smooth(ONE, matrix)[1]
+        moves = self._work.smooth([matrix])[0][0]
         seen = self._work.law.sum(axis=0) + 2.0
         std = self._split(theta)[1].T.ravel()
         twice = np.concatenate([seen, seen])

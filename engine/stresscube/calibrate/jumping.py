@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 
 from stresscube.calibrate.densities import Jump, Returns
 from stresscube.calibrate.design import Design
-from stresscube.calibrate.fit import Fit, fit
+from stresscube.calibrate.fit import Fit, rough
 from stresscube.calibrate.likelihood import Likelihood
 from stresscube_kernels.hidden import Workspace
 
@@ -52,7 +52,7 @@ class Trial:
 
 
 def with_jumps(
-    returns: Array, found: Fit, tell: Tell, *, enough: float, threads: int = 1, least: float = 0.0
+    returns: Array, found: Fit, tell: Tell, *, threads: int = 1, least: float = 0.0
 ) -> Fit:
     """The fit with the jumps that BIC approves of, or as it was.
 
@@ -70,7 +70,7 @@ def with_jumps(
         if trials[k].rise < PROMISING * price[k]:
             break
         design, theta = jumping(best, trials[k])
-        made = fit(returns, design, theta, enough=enough, threads=threads)
+        made = rough(returns, design, theta, threads)
         tell(f"{words(trials[k].jump)}: BIC {made.bic:,.0f}")
         if made.bic < best.bic:
             best = made
@@ -80,7 +80,7 @@ def with_jumps(
             failures += 1
     if best.bic > found.bic - least:
         return best
-    return simpler(returns, best, tell, enough=enough, threads=threads)
+    return simpler(returns, best, tell, threads)
 
 
 def promised(trials: list[Trial], bars: int) -> float:
@@ -92,13 +92,13 @@ def promised(trials: list[Trial], bars: int) -> float:
     return sum(best.values())
 
 
-def simpler(returns: Array, best: Fit, tell: Tell, *, enough: float, threads: int) -> Fit:
+def simpler(returns: Array, best: Fit, tell: Tell, threads: int) -> Fit:
     """The fit with less, as long as BIC falls: one kind left out, or news that move one leg.
 
     Jumps of one regime, before it has its own, look like those of another.
     """
     while True:
-        made = [fit(returns, *fewer, enough=enough, threads=threads) for fewer in _fewer(best)]
+        made = [rough(returns, *fewer, threads) for fewer in _fewer(best)]
         least = min(made, key=lambda one: one.bic, default=best)
         if least.bic >= best.bic:
             return best
@@ -178,7 +178,7 @@ class _Held:
         }
         self._jump, self._new = jump, Jump(0, jump.kind)
         self._maker = Returns(design.legs, ((0, count),))
-        self._work = Workspace(len(self._bars), (1, count))
+        self._work = Workspace(len(self._bars), (count,))
         self._work.law[:] = own[rows]
 
     def climbed(self) -> Trial:

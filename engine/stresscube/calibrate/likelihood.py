@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import reduce
 from typing import Any
 
@@ -16,7 +15,8 @@ from stresscube_kernels.hidden import Workspace
 Array = NDArray[np.float64]
 STEP = 1e-5
 """For differences of the chains' own, tiny functions."""
-ONE = np.ones((1, 1))
+PARTS = 200
+"""Of the bars, whose slopes tell how far they scatter."""
 EACH_BAR = np.array([1.2, 1.2, 1.0, 0.1])
 """Information of a bar about its state's two log deviations, atanh rho and log(nu - 2)."""
 
@@ -33,9 +33,7 @@ class Likelihood:
         self.design = design
         self.bars = len(returns)
         self._returns = np.ascontiguousarray(returns - returns.mean(axis=0))
-        self._cut = halfway(design.sizes)
-        halves = math.prod(design.sizes[: self._cut]), math.prod(design.sizes[self._cut :])
-        self._work = Workspace(self.bars, halves, functions, threads)
+        self._work = Workspace(self.bars, design.sizes, functions, threads)
 
     def value(self, theta: Array) -> float:
         """The log-likelihood."""
@@ -43,27 +41,45 @@ class Likelihood:
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """The log-likelihood and its gradient."""
-        design = self.design
-        total, densities, halves = self._forward(theta)
-        moves = self._moves(halves)
-        gradient = np.zeros(len(theta))
+        total, densities, matrices = self._forward(theta)
+        moves = [own[0] for own in self._work.smooth(matrices)]
         sums = self._work.sums(self._returns, densities.student, densities.normals)
+        return total, self._gradient(theta, moves, sums, self._work.law[0])
+
+    def scores(self, theta: Array) -> Array:
+        """The gradient's summands [parts, parameters] over some PARTS parts of the bars."""
+        _, densities, matrices = self._forward(theta)
+        every = -(-self.bars // PARTS)
+        moves = self._work.smooth(matrices, every)
+        work, made = self._work, (densities.student, densities.normals)
+        sums = work.sums_by_part(self._returns, *made, every)
+        first = [work.law[0], *[np.zeros_like(work.law[0])] * (len(sums) - 1)]
+        return np.array([
+            self._gradient(theta, [own[k] for own in moves], *one)
+            for k, one in enumerate(zip(sums, first, strict=True))
+        ])  # fmt: skip
+
+    def _gradient(
+        self, theta: Array, moves: list[Array], sums: tuple[Array, list[Array]], law: Array
+    ) -> Array:
+        """Of what the sums and moves of some bars say. law: of the state of the very first."""
+        design = self.design
+        gradient = np.zeros(len(theta))
         jumps = {jump: theta[place] for jump, place in design.jumping.items()}
         by_state, by_jump = design.returns.slopes(design.states(theta), jumps, sums)
         gradient[: len(design.columns)] = np.einsum("ks,ksp->p", by_state, design.matrix)
         for jump, place in design.jumping.items():
             gradient[place] = by_jump[jump]
-        first = self._work.law[0].reshape(design.sizes)
+        first = law.reshape(design.sizes)
         chains = range(len(design.sizes))
         for k, (own, place) in enumerate(zip(moves, design.rates, strict=True)):
             others = tuple(c for c in chains if c != k)
-            law = first.sum(axis=others)
-            gradient[place] = rate_slopes(theta[place], design.sizes[k], own, law)
-        return total, gradient
+            gradient[place] = rate_slopes(theta[place], len(own), own, first.sum(axis=others))
+        return gradient
 
     def law(self, theta: Array) -> Array:
         """The law of every bar's state given all bars, [bars, states]."""
-        self._moves(self._forward(theta)[2])
+        self._work.smooth(self._forward(theta)[2])
         return self._work.law
 
     def information(self, theta: Array) -> Array:
@@ -72,8 +88,8 @@ class Likelihood:
         Of tails a tenth of a bar each, and two bars more for all, so that none is nothing.
         """
         design = self.design
-        _, found, halves = self._forward(theta)
-        moves = self._moves(halves)
+        _, found, matrices = self._forward(theta)
+        moves = [own[0] for own in self._work.smooth(matrices)]
         seen = self._work.law.sum(axis=0)
         densities = np.einsum("k,s,ksp->p", EACH_BAR, seen, design.matrix**2)
         rates = [own[~np.eye(len(own), dtype=bool)] for own in moves]
@@ -88,44 +104,20 @@ class Likelihood:
             ]
         return np.concatenate([np.concatenate([densities, *rates]) + 2.0, *jumps])
 
-    def _forward(self, theta: Array) -> tuple[float, Densities, tuple[Array, Array]]:
-        """Log-likelihood, the states' densities, transitions of both halves."""
+    def _forward(self, theta: Array) -> tuple[float, Densities, list[Array]]:
+        """Log-likelihood, the states' densities, every chain's transitions."""
         design = self.design
         matrices = [over_a_bar(design.generator(theta, k)) for k in range(len(design.sizes))]
-        halves = _together(matrices[: self._cut]), _together(matrices[self._cut :])
-        start = _together([stationary(matrix)[None] for matrix in matrices])[0]
+        start = _together([stationary(matrix) for matrix in matrices])
         jumps = {jump: theta[place] for jump, place in design.jumping.items()}
         made = design.returns.of(design.states(theta), jumps)
         self._work.student(self._returns, made.student, made.normals)
-        return self._work.likelihood(*halves, start), made, halves
-
-    def _moves(self, halves: tuple[Array, Array]) -> list[Array]:
-        """Every chain's expected moves [from, to]; the law becomes that given all bars."""
-        found: list[Array] = []
-        sizes = self.design.sizes
-        parts = (sizes[: self._cut], sizes[self._cut :])
-        for own, moved in zip(parts, self._work.smooth(*halves), strict=True):
-            table = moved.reshape(*own, *own)
-            for k in range(len(own)):
-                others = tuple(c for c in range(2 * len(own)) if c % len(own) != k)
-                found.append(table.sum(axis=others))
-        return found
+        return self._work.likelihood(matrices, start), made, matrices
 
 
-def halfway(sizes: tuple[int, ...]) -> int:
-    """Where to cut a row of chains in two: at the least work, of which the left's short loops are
-    the dearer half.
-    """
-
-    def work(cut: int) -> float:
-        return math.prod(sizes[:cut]) + 0.5 * math.prod(sizes[cut:])
-
-    return min(range(1, len(sizes)), key=work, default=1)
-
-
-def _together(parts: list[Array]) -> Array:
-    """The Kronecker product of several laws, or of several matrices."""
-    return reduce(lambda left, right: np.asarray(np.kron(left, right), np.float64), parts, ONE)
+def _together(laws: list[Array]) -> Array:
+    """The law of all chains' states at once, the last chain's changing quickest."""
+    return reduce(lambda left, right: np.asarray(np.kron(left, right), np.float64), laws)
 
 
 def rate_slopes(logs: Array, size: int, moves: Array, first: Array) -> Array:

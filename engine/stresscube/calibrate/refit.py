@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stresscube.calibrate import basis, funding
 from stresscube.calibrate.draws import columns
-from stresscube.calibrate.fit import Fit, fit, limits
+from stresscube.calibrate.fit import Fit, finished, limits
 from stresscube.calibrate.parts import saying
 from stresscube.calibrate.simulated import Simulated, histories, step_for, stood_still
 from stresscube.scenario import Scenario, loads
@@ -99,7 +99,7 @@ def refit(found: Found, simulated: Simulated, goes_on: Callable[[], None] = lamb
     """
     design, like = found.fit.design, found.fit.theta
     returns = np.diff(np.log(simulated.close), axis=0)
-    made = fit(returns, design, like, goes_on=goes_on)
+    made = finished(returns, found.fit, goes_on=goes_on)
     settled, slope, mispricing, premiums = made.converged, found.slope, (), None
     if design.legs == 1:
         slope = basis.slope_of(simulated.close)

@@ -1,0 +1,125 @@
+"""Climbing a log-likelihood within limits: roughly from anywhere, and to the top from near by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+Array = NDArray[np.float64]
+Slope = Callable[[Array], tuple[float, Array]]
+"""A log-likelihood and its gradient."""
+ROUGH = 0.5
+"""Gain in log-likelihood over LASTING iterations that ends a climb which is only compared."""
+ENOUGH = 1e-3
+"""The same of one that is kept: half a squared standard error is what a log-likelihood loses."""
+LASTING = 5
+"""A single iteration may gain next to nothing half way up, the first one in new units above all.
+Where one small gain ended the climb, a fifth regime of five years was given up 170 units short."""
+REMEMBERED = 100
+"""Steps whose curvature L-BFGS keeps: more than there are parameters."""
+LEAP = 1.0
+"""By which a parameter moves at most in a step: they are logarithms and the like."""
+CURVED = 0.1
+"""Share of the curvature that was expected, below which a step's own is damped (Powell 1978)."""
+RISE = 1e-4
+"""Share of a slope's promise that a step has to keep (Armijo)."""
+SHORTER = 0.3
+"""What a step that does not keep it is shortened to."""
+SHORTEST = 1e-8
+
+
+class Climb(NamedTuple):
+    """Where a climb ended, the log-likelihood there, and whether no more was to be gained."""
+
+    at: Array
+    value: float
+    converged: bool
+
+
+class _Gains:
+    """The values on the way up, and whether the last LASTING of them gained enough."""
+
+    def __init__(self, enough: float) -> None:
+        self._enough = enough
+        self._values: list[float] = []
+
+    def over(self, value: float) -> bool:
+        self._values.append(value)
+        return len(self._values) > LASTING and value - self._values[-1 - LASTING] < self._enough
+
+
+def climbed(
+    slope: Slope, begin: Array, unit: Array, limits: list[tuple[float, float]], *, enough: float,
+    most: int,
+) -> Climb:  # fmt: skip
+    """By scipy's L-BFGS-B, in units, until LASTING of at most `most` iterations gain too little."""
+
+    def loss(scaled: Array) -> tuple[float, Array]:
+        value, gradient = slope(scaled * unit)
+        return -value, -gradient * unit
+
+    gains = _Gains(enough)
+
+    def told(intermediate_result: Any) -> None:
+        if gains.over(-float(intermediate_result.fun)):
+            raise StopIteration
+
+    found: Any = minimize(
+        loss, begin / unit, jac=True, method="L-BFGS-B", callback=told,
+        bounds=[(low / u, high / u) for (low, high), u in zip(limits, unit, strict=True)],
+        options={"maxiter": most, "maxcor": REMEMBERED, "ftol": 0.0, "gtol": 1e-6},
+    )  # fmt: skip
+    return Climb(np.asarray(found.x) * unit, -float(found.fun), found.nit < most)
+
+
+def topped(
+    slope: Slope, begin: Array, information: Array, limits: list[tuple[float, float]], *,
+    enough: float, most: int,
+) -> Climb:  # fmt: skip
+    """From near the top, by Newton steps between the limits, `information` the curvature at first.
+
+    Every step corrects it (BFGS, damped as by Powell 1978, https://doi.org/10.1007/BFb0067703).
+    Parameters at a limit that the slope pushes against stay there, the others move as if those were
+    known (Bertsekas 1982, https://doi.org/10.1137/0320018).
+    """
+    low, high = np.transpose(limits)
+    at, curvature = np.clip(begin, low, high), information
+    value, gradient = slope(at)
+    gains = _Gains(enough)
+    gains.over(value)
+    for _ in range(most):
+        free = ~(((at <= low) & (gradient < 0.0)) | ((at >= high) & (gradient > 0.0)))
+        way = np.zeros_like(at)
+        way[free] = np.linalg.solve(curvature[np.ix_(free, free)], gradient[free])
+        way *= LEAP / max(LEAP, float(np.abs(way).max(initial=0.0)))
+        share = 1.0
+        while True:
+            to = np.clip(at + share * way, low, high)
+            there, slopes = slope(to)
+            if there >= value + RISE * float(gradient @ (to - at)):
+                break
+            share *= SHORTER
+            if share < SHORTEST:
+                return Climb(at, value, float(gradient @ way) < enough)
+        curvature = bent(curvature, to - at, gradient - slopes)
+        at, value, gradient = to, there, slopes
+        if gains.over(value):
+            return Climb(at, value, True)
+    return Climb(at, value, False)
+
+
+def bent(curvature: Array, step: Array, fallen: Array) -> Array:
+    """The curvature after a step over which the slope fell so far."""
+    expected = curvature @ step
+    whole, own = float(step @ expected), float(step @ fallen)
+    if whole <= 0.0:
+        return curvature
+    if own < CURVED * whole:
+        share = (1.0 - CURVED) * whole / (whole - own)
+        fallen = share * fallen + (1.0 - share) * expected
+        own = float(step @ fallen)
+    return curvature - np.outer(expected, expected) / whole + np.outer(fallen, fallen) / own
