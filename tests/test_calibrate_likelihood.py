@@ -11,10 +11,9 @@ import pytest
 from scipy.linalg import expm
 from scipy.stats import multivariate_t
 
-from stresscube.calibrate.climb import climbed
 from stresscube.calibrate.design import Design, Layer, stationary
 from stresscube.calibrate.errors import inverted, of
-from stresscube.calibrate.fit import extended, finished, fit, limits, rough, start
+from stresscube.calibrate.fit import extended, rough, start
 from stresscube.calibrate.likelihood import Likelihood
 from stresscube_kernels.hidden import Workspace
 from stresscube_kernels.hidden import plain as as_written
@@ -142,22 +141,6 @@ def test_a_fit_climbs_and_a_layer_more_never_loses() -> None:
     assert len(at) == len(wider.names)
     more = rough(series, wider, at)
     assert more.log_likelihood > first.log_likelihood
-
-
-@pytest.mark.parametrize(("bars", "seed"), [(1200, 7), (1200, 11), (2000, 3)])
-def test_a_fit_ends_at_the_top(bars: int, seed: int) -> None:
-    """Half a squared standard error is what a log-likelihood loses: 0.005 is a tenth of one. The
-    top is what another climber finds no more above, in other units and by other steps."""
-    series = returns(bars, seed)
-    made = fit(series, DESIGN)
-    assert made.converged
-    likelihood = Likelihood(series, DESIGN)
-    highest = finished(series, made, most=2000, enough=1e-9)
-    unit = 1.0 / np.sqrt(likelihood.information(highest.theta))
-    bounds = limits(DESIGN, highest.theta, bars)
-    other = climbed(likelihood.slope, highest.theta, unit, bounds, enough=1e-9, most=2000)
-    assert other.value < highest.log_likelihood + 1e-4
-    assert made.log_likelihood > other.value - 0.005
 
 
 def test_scores_of_parts_are_the_gradient_together() -> None:

@@ -6,9 +6,14 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+from stresscube.calibrate.climb import ROUGH, climbed
+from stresscube.calibrate.fit import finished, fit, limits, rough
+from stresscube.calibrate.likelihood import Likelihood
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks/ is not installed
 round_trip = importlib.import_module("benchmarks.round_trip")
@@ -35,17 +40,33 @@ def test_two_regimes_are_found_again(extra: tuple[str, ...]) -> None:
 def test_the_truth_is_near_the_top_of_its_own_likelihood() -> None:
     """The design that made the data, and its parameters in the fit's units: what the fit gains on
     the truth is half a chi square of as many degrees of freedom as there are parameters."""
-    errors = importlib.import_module("stresscube.calibrate.fit")
-    likelihood = importlib.import_module("stresscube.calibrate.likelihood")
     known = known_markets.market(2, "jumps")
     history = round_trip.histories(known, 6000, 2)[1]
     returns = np.diff(np.log(history.close), axis=0)
     design, theta = known_markets.design(known)
-    gained = errors.fit(returns, design, theta).log_likelihood - likelihood.Likelihood(
-        returns, design
-    ).value(theta)
+    best = fit(returns, design, theta).log_likelihood
+    gained = best - Likelihood(returns, design).value(theta)
     # 4 standard deviations of a chi square above its mean
     assert 0.0 < 2.0 * gained < len(theta) + 4.0 * np.sqrt(2.0 * len(theta))
+
+
+@pytest.mark.parametrize("of", [(2, "correlation"), (3, "correlation"), (2, "jumps")])
+def test_a_fit_ends_at_the_top(of: tuple[Any, ...]) -> None:
+    """Half a squared standard error is what a log-likelihood loses: 0.005 is a tenth of one. The
+    top is where another climber, of other steps in other units, finds no more above."""
+    known = known_markets.market(*of)
+    returns = np.diff(np.log(round_trip.histories(known, 4000, 1)[0].close), axis=0)
+    design, theta = known_markets.design(known)
+    likelihood = Likelihood(returns, design)
+    compared = rough(returns, design, theta)
+    made = finished(returns, compared)
+    assert made.converged
+    other = climbed(
+        likelihood.slope, made.theta, 1.0 / np.sqrt(likelihood.information(made.theta)),
+        limits(design, made.theta, len(returns)), enough=1e-9, most=2000,
+    )  # fmt: skip
+    assert made.log_likelihood > other.value - 0.005
+    assert compared.log_likelihood > other.value - ROUGH
 
 
 def test_the_committed_proof_passes() -> None:

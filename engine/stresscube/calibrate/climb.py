@@ -41,28 +41,30 @@ class Climb(NamedTuple):
 
 
 class _Gains:
-    """The values on the way up, and whether the last LASTING of them gained enough."""
+    """The values on the way up, and whether the last of them gained enough."""
 
-    def __init__(self, enough: float) -> None:
-        self._enough = enough
+    def __init__(self, enough: float, lasting: int = LASTING) -> None:
+        self._enough, self._lasting = enough, lasting
         self._values: list[float] = []
 
     def over(self, value: float) -> bool:
         self._values.append(value)
-        return len(self._values) > LASTING and value - self._values[-1 - LASTING] < self._enough
+        if len(self._values) <= self._lasting:
+            return False
+        return value - self._values[-1 - self._lasting] < self._enough
 
 
 def climbed(
     slope: Slope, begin: Array, unit: Array, limits: list[tuple[float, float]], *, enough: float,
-    most: int,
+    most: int, lasting: int = LASTING,
 ) -> Climb:  # fmt: skip
-    """By scipy's L-BFGS-B, in units, until LASTING of at most `most` iterations gain too little."""
+    """By scipy's L-BFGS-B, in units, until `lasting` iterations gain too little."""
 
     def loss(scaled: Array) -> tuple[float, Array]:
         value, gradient = slope(scaled * unit)
         return -value, -gradient * unit
 
-    gains = _Gains(enough)
+    gains = _Gains(enough, lasting)
 
     def told(intermediate_result: Any) -> None:
         if gains.over(-float(intermediate_result.fun)):
@@ -78,13 +80,14 @@ def climbed(
 
 def topped(
     slope: Slope, begin: Array, information: Array, limits: list[tuple[float, float]], *,
-    enough: float, most: int,
+    enough: float, most: int, worth: float = 0.0,
 ) -> Climb:  # fmt: skip
     """From near the top, by Newton steps between the limits, `information` the curvature at first.
 
-    Every step corrects it (BFGS, damped as by Powell 1978, https://doi.org/10.1007/BFb0067703).
-    Parameters at a limit that the slope pushes against stay there, the others move as if those were
-    known (Bertsekas 1982, https://doi.org/10.1137/0320018).
+    worth: a step that promises less is not tried. Every step corrects the curvature (BFGS, damped
+    as by Powell 1978, https://doi.org/10.1007/BFb0067703). Parameters at a limit that the slope
+    pushes against stay there, the others move as if those were known (Bertsekas 1982,
+    https://doi.org/10.1137/0320018).
     """
     low, high = np.transpose(limits)
     at, curvature = np.clip(begin, low, high), information
@@ -95,6 +98,9 @@ def topped(
         free = ~(((at <= low) & (gradient < 0.0)) | ((at >= high) & (gradient > 0.0)))
         way = np.zeros_like(at)
         way[free] = np.linalg.solve(curvature[np.ix_(free, free)], gradient[free])
+        promised = float(gradient @ way) / 2.0
+        if promised < worth:
+            return Climb(at, value, True)
         way *= LEAP / max(LEAP, float(np.abs(way).max(initial=0.0)))
         share = 1.0
         while True:
@@ -104,7 +110,7 @@ def topped(
                 break
             share *= SHORTER
             if share < SHORTEST:
-                return Climb(at, value, float(gradient @ way) < enough)
+                return Climb(at, value, promised < enough)
         curvature = bent(curvature, to - at, gradient - slopes)
         at, value, gradient = to, there, slopes
         if gains.over(value):
