@@ -21,12 +21,12 @@ LIMITS = {"nu": (math.log(0.02), math.log(1e4)), "rho": (-7.0, 7.0)}
 """Of log(nu - 2) and atanh of a correlation."""
 REACH = 5.0
 """By which a log deviation may move at most: a step too wide ends in numbers that there are not."""
-FIRST = 25
-"""Iterations in the units of the start; the rest are in those of where they led."""
+QUICK = 40
+"""Iterations before the curvature is looked at: it says little far from the top."""
+HASTY = 3
+"""Of them, so many that gain too little are the last."""
 WORTH = 0.05
 """Log-likelihood for which a fit that is only compared takes another step."""
-HASTY = 3
-"""Iterations that gain too little before the way on is looked for by curvature."""
 UNSHOWN = 0.01
 """Share of the information of seen states in the curvature with which a climb begins."""
 
@@ -80,27 +80,19 @@ def fit(returns: Array, design: Design, theta: Array | None = None, threads: int
     return finished(returns, rough(returns, design, theta, threads), threads)
 
 
-def rough(
-    returns: Array, design: Design, theta: Array | None = None, threads: int = 1, most: int = 400
-) -> Fit:
+def rough(returns: Array, design: Design, theta: Array | None = None, threads: int = 1) -> Fit:
     """Parameters likely enough to compare designs, from `theta` on.
 
-    Parameters are climbed in units of their standard errors, were the states seen: twice, as those
-    change on the way. Where that slows down the curvature says what there is still to gain: on
-    2021 to 2024, 15 units of log-likelihood for a fifth regime.
+    Climbed at first in units of standard errors, were the states seen. Where that slows down the
+    curvature says what there is still to gain: on 2021 to 2024, 15 units of log-likelihood for a
+    fifth regime.
     """
     likelihood = Likelihood(returns, design, threads=threads)
     at = start(returns, design) if theta is None else theta
-    for iterations in (min(most, FIRST), max(1, most - FIRST)):
-        unit = 1.0 / np.sqrt(likelihood.information(at))
-        bounds = limits(design, at, len(returns))
-        made = climbed(
-            likelihood.slope, at, unit, bounds, enough=ROUGH, most=iterations, lasting=HASTY
-        )
-        at = made.at
-        if made.converged:
-            break
-    return _topped(likelihood, at, enough=ROUGH, worth=WORTH)
+    unit = 1.0 / np.sqrt(likelihood.information(at))
+    bounds = limits(design, at, len(returns))
+    made = climbed(likelihood.slope, at, unit, bounds, enough=ROUGH, most=QUICK, lasting=HASTY)
+    return _topped(likelihood, made.at, enough=ROUGH, worth=WORTH)
 
 
 def finished(
