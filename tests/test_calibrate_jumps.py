@@ -106,6 +106,21 @@ def test_the_gradient_with_jumps_is_that_of_the_likelihood() -> None:
         assert gradient[k] == pytest.approx(slope, rel=2e-3, abs=1e-3), DESIGN.names[k]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_bar_that_a_state_cannot_have_made_has_a_slope() -> None:
+    """Returns of 60 deviations under Gaussian tails have a density below all numbers."""
+    design = replace(DESIGN, jumps=(Jump(1, "news"),))
+    series = returns(400, 1)
+    series[50] = 0.3, 0.3
+    known = dict(zip(DESIGN.names, theta(series), strict=True))
+    known |= {"0.a0": np.log(0.005), "0.b0": np.log(0.005), "0.nu0": np.log(1e4)}
+    value, gradient = Likelihood(series, design).slope(
+        np.array([known[name] for name in design.names])
+    )
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
+
+
 def test_compiled_recursions_with_jumps_are_the_plain_ones() -> None:
     series = returns(60, 2)
     at = theta(series)

@@ -256,7 +256,8 @@ class Workspace:
         np.copyto(total, own)
         for normal, one in zip(normals, parts, strict=True):
             normal.of(total)[:] += one
-        ratio = law / total
+        # of a state that cannot have made the bar both are 0
+        ratio = law / np.maximum(total, 1e-300)
         for normal, one, into in zip(normals, parts, sums, strict=True):
             one *= normal.of(ratio)
             self._functions.normal_sums(bars, one, into)

@@ -106,7 +106,8 @@ def topped(
         while True:
             to = np.clip(at + share * way, low, high)
             there, slopes = slope(to)
-            if there >= value + RISE * float(gradient @ (to - at)):
+            risen = there >= value + RISE * float(gradient @ (to - at))
+            if risen and np.isfinite(slopes).all():
                 break
             share *= SHORTER
             if share < SHORTEST:

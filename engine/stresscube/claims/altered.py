@@ -6,7 +6,7 @@ from stresscube.claims.claim import Market
 
 REGIMES = {
     Market.ARTICLE: ("calm", "spike"),
-    Market.PAIR: ("regime-1", "regime-2", "regime-3", "regime-4"),
+    Market.PAIR: ("regime-1", "regime-2", "regime-3", "regime-4", "regime-5"),
     Market.BASIS: ("regime-1", "regime-2"),
 }
 FREE = ("venues.C.taker_fee=0", "venues.C.slippage=0")
@@ -56,6 +56,6 @@ def twins(market: Market, correlation: float) -> tuple[str, ...]:
     return tuple(settings)
 
 
-PAIR_VOLATILITY = (0.26733, 0.52074, 0.71495, 1.8506)
-PAIR_SLOW = (0.31467, 0.58857, 0.60698, 0.63245, 1.1353, 1.1829, 1.2199, 2.2818)
+PAIR_VOLATILITY = (0.20469, 0.29903, 0.57123, 0.65986, 1.3359)
+PAIR_SLOW = (0.40153, 0.53541, 0.66723, 0.81073, 0.8897, 1.081, 1.3472, 1.7964)
 """Of leg a in markets/pair.toml."""
