@@ -134,15 +134,11 @@ class Workspace:
 
         def forward() -> float:
             emission, law = first
-            return self._functions.along(
-                emission, False, self._sizes, ways, law, ahead, self._room[0]
-            )
+            return self._functions.along(emission, False, self._sizes, ways, law, ahead)
 
         def backward() -> float:
             emission, law = second
-            return self._functions.along(
-                emission, True, self._sizes, ways_back, law, later, self._room[1]
-            )
+            return self._functions.along(emission, True, self._sizes, ways_back, law, later)
 
         both = sum(self._together(forward, backward))
         common = float((ahead[-1] * second[1][0]).sum())

@@ -198,21 +198,19 @@ def copied(law: Array, out: Array) -> None:
         out[s] = law[s]
 
 
-def passed(sizes: NDArray[int64], matrices: Array, ways: Array, room: Array) -> None:
+def passed(sizes: NDArray[int64], matrices: Array, ways: Array) -> None:
     """Every chain moves: ways [chains + 1, states] from its first row, given, to its last."""
     for k in range(sizes.shape[0]):
         turned(matrices[k], sizes[k], ways[k], ways[k + 1])
 
 
 def along(
-    emission: Array, back: bool, sizes: NDArray[int64], matrices: Array, law: Array, ways: Array,
-    room: Array,
-) -> float:  # fmt: skip
+    emission: Array, back: bool, sizes: NDArray[int64], matrices: Array, law: Array, ways: Array
+) -> float:
     """Log-likelihood of densities [bars, states]; fills law, that of a state given the bars so far.
 
     sizes: of the chains. matrices [chains, any, any]: their transitions. ways [chains + 1, states]:
-    the last row is the law at the first bar, and becomes that at the bar after the last. room:
-    [states].
+    the last row is the law at the first bar, and becomes that at the bar after the last.
 
     back: from the last bar to the first. With transposed transitions law then becomes the
     likelihood of a bar's state by that bar and all after it, over its sum, and the last of ways,
@@ -223,7 +221,7 @@ def along(
         t = emission.shape[0] - 1 - k if back else k
         total += math.log(weighed(emission[t], ways[-1], ways[0]))
         copied(ways[0], law[t])
-        passed(sizes, matrices, ways, room)
+        passed(sizes, matrices, ways)
     return total
 
 
@@ -236,10 +234,10 @@ def between(
     Times the transitions it is the expected number of moves. here [chains + 1, states]: its first
     row is the law before; the others are filled, the last with the law after. there: as many, its
     last row the likelihood after, up to a factor: over its average now, and filled back to the
-    likelihood before. turned_over: matrices, transposed.
+    likelihood before. turned_over: matrices, transposed. room: [states].
     """
     last = sizes.shape[0]
-    passed(sizes, matrices, here, room)
+    passed(sizes, matrices, here)
     common = 0.0
     for s in range(here.shape[1]):
         common += here[last, s] * there[last, s]

@@ -92,17 +92,18 @@ AGAIN = (
     "sweep.leverage=[10]",
 )
 """What a first look left open, on more paths and on other ones."""
+WILDEST = REGIMES[Market.PAIR][-1]
 BEGINS = (
     'simulation.horizon="1d"',
-    'market.initial_regime="regime-4"',
-    "market.regimes.regime-4.drift=[-300, -300]",
+    f'market.initial_regime="{WILDEST}"',
+    f"market.regimes.{WILDEST}.drift=[-300, -300]",
     "sweep.bias_trigger=[1.5]",
 )
 
 
 def _moving(drift: float) -> Study:
     """Return the fitted pair with a drift of both legs in its two wilder regimes."""
-    wild = (f"market.regimes.{name}.drift=[{drift}, {drift}]" for name in REGIMES[Market.PAIR][2:])
+    wild = (f"market.regimes.{name}.drift=[{drift}, {drift}]" for name in REGIMES[Market.PAIR][-2:])
     return Study(Market.PAIR, tuple(wild))
 
 
