@@ -195,20 +195,18 @@ class Workspace:
 
         Of the Student-t [STUDENT, states], and of every normal [NORMAL, states].
         """
-        found = self._sums(returns, student, normals, self._parts)
-        by_student = np.sum([one[0] for one in found], axis=0)
-        by_normal = [np.sum([one[1][k] for one in found], axis=0) for k in range(len(normals))]
-        return by_student, by_normal
+        by_student, by_normal = self._sums(returns, student, normals, self._parts)
+        return by_student.sum(axis=0), [one.sum(axis=0) for one in by_normal]
 
     def sums_by_part(
         self, returns: Array, student: Array, normals: Sequence[Normals], every: int
-    ) -> list[tuple[Array, list[Array]]]:
-        """The same of every part of so many bars."""
+    ) -> tuple[Array, list[Array]]:
+        """The same of every part of so many bars, [parts, ...]."""
         return self._sums(returns, student, normals, parts(len(self.law), every))
 
     def _sums(
         self, returns: Array, student: Array, normals: Sequence[Normals], parts: Sequence[slice]
-    ) -> list[tuple[Array, list[Array]]]:
+    ) -> tuple[Array, list[Array]]:
         def add(part: slice) -> tuple[Array, list[Array]]:
             bars, weight = returns[part], self.law[part]
             own = np.zeros_like(student), [np.zeros_like(normal.rows) for normal in normals]
@@ -220,7 +218,9 @@ class Workspace:
             self._functions.student_sums(bars, apart, logs, weight, own[0])
             return own
 
-        return self._each(add, parts)
+        found = self._each(add, parts)
+        by_normal = [np.stack([one[1][k] for one in found]) for k in range(len(normals))]
+        return np.stack([one[0] for one in found]), by_normal
 
     def held(
         self, returns: Array, student: Array, normals: Sequence[Normals]

@@ -124,26 +124,26 @@ class Returns:
     def slopes(
         self, numbers: Array, jumps: Mapping[Jump, Array], sums: tuple[Array, list[Array]]
     ) -> tuple[Array, dict[Jump, Array]]:
-        """Slopes by the states' numbers [4, states] and by the jumps' parameters.
+        """Slopes by the states' numbers [..., 4, states] and by the jumps' parameters [..., n].
 
-        sums: what `Workspace.sums` says. A state's density knows its own numbers only, so that all
-        states are moved at once.
+        sums: what `Workspace.sums` says, or `sums_by_part`, of which the parts come first. A
+        state's density knows its own numbers only, so that all states are moved at once.
         """
-        by_number = np.zeros_like(numbers)
+        by_number: list[Array] = []
         for row in range(STATE):
             step = np.zeros_like(numbers)
             step[row] = SLOPE_STEP
             above, below = self.of(numbers + step, jumps), self.of(numbers - step, jumps)
-            by_number[row] = self._rise(above, below, sums)
+            by_number.append(self._rise(above, below, sums))
         by_jump: dict[Jump, Array] = {}
         for jump, value in jumps.items():
-            slopes: list[float] = []
+            slopes: list[Array] = []
             for step in SLOPE_STEP * np.eye(len(value)):
                 above = self.of(numbers, {**jumps, jump: value + step})
                 below = self.of(numbers, {**jumps, jump: value - step})
-                slopes.append(float(self._rise(above, below, sums).sum()))
-            by_jump[jump] = np.array(slopes)
-        return by_number, by_jump
+                slopes.append(self._rise(above, below, sums).sum(axis=-1))
+            by_jump[jump] = np.stack(slopes, axis=-1)
+        return np.stack(by_number, axis=-2), by_jump
 
     def _rise(self, above: Densities, below: Densities, sums: tuple[Array, list[Array]]) -> Array:
         """Of the log-likelihood, by state, a unit of the step."""
@@ -152,10 +152,10 @@ class Returns:
         change = above.student - below.student
         change[:3] *= -middle
         change[3] *= -1.0
-        risen = (change * by_student).sum(axis=0)
+        risen = (change * by_student).sum(axis=-2)
         for one, other, total in zip(above.normals, below.normals, by_normal, strict=True):
             place = slice(one.first, one.first + one.rows.shape[1])
-            risen[place] += ((one.rows - other.rows) * total).sum(axis=0)
+            risen[..., place] += ((one.rows - other.rows) * total).sum(axis=-2)
         return risen / (2.0 * SLOPE_STEP)
 
     def _student(self, numbers: Array) -> Array:

@@ -49,32 +49,34 @@ class Likelihood:
     def scores(self, theta: Array) -> Array:
         """The gradient's summands [parts, parameters] over some PARTS parts of the bars."""
         _, densities, matrices = self._forward(theta)
-        every = -(-self.bars // PARTS)
-        moves = self._work.smooth(matrices, every)
-        work, made = self._work, (densities.student, densities.normals)
-        sums = work.sums_by_part(self._returns, *made, every)
-        first = [work.law[0], *[np.zeros_like(work.law[0])] * (len(sums) - 1)]
-        return np.array([
-            self._gradient(theta, [own[k] for own in moves], *one)
-            for k, one in enumerate(zip(sums, first, strict=True))
-        ])  # fmt: skip
+        work, every = self._work, -(-self.bars // PARTS)
+        moves = work.smooth(matrices, every)
+        sums = work.sums_by_part(self._returns, densities.student, densities.normals, every)
+        first = np.zeros((len(sums[0]), work.law.shape[1]))
+        first[0] = work.law[0]
+        return self._gradient(theta, moves, sums, first)
 
     def _gradient(
         self, theta: Array, moves: list[Array], sums: tuple[Array, list[Array]], law: Array
     ) -> Array:
-        """Of what the sums and moves of some bars say. law: of the state of the very first."""
-        design = self.design
-        gradient = np.zeros(len(theta))
+        """Of what the sums and moves of some bars say [..., parameters], parts first in all.
+
+        law: of the state of the very first bar [..., states].
+        """
+        design, parts = self.design, law.shape[:-1]
+        gradient = np.zeros((*parts, len(theta)))
         jumps = {jump: theta[place] for jump, place in design.jumping.items()}
         by_state, by_jump = design.returns.slopes(design.states(theta), jumps, sums)
-        gradient[: len(design.columns)] = np.einsum("ks,ksp->p", by_state, design.matrix)
+        by_column = np.einsum("...ks,ksp->...p", by_state, design.matrix)
+        gradient[..., : len(design.columns)] = by_column
         for jump, place in design.jumping.items():
-            gradient[place] = by_jump[jump]
-        first = law.reshape(design.sizes)
-        chains = range(len(design.sizes))
-        for k, (own, place) in enumerate(zip(moves, design.rates, strict=True)):
-            others = tuple(c for c in chains if c != k)
-            gradient[place] = rate_slopes(theta[place], len(own), own, first.sum(axis=others))
+            gradient[..., place] = by_jump[jump]
+        first = law.reshape(*parts, *design.sizes)
+        chains = range(-len(design.sizes), 0)
+        for chain, own, place in zip(chains, moves, design.rates, strict=True):
+            others = tuple(other for other in chains if other != chain)
+            begun = first.sum(axis=others)
+            gradient[..., place] = rate_slopes(theta[place], own.shape[-1], own, begun)
         return gradient
 
     def law(self, theta: Array) -> Array:
@@ -123,12 +125,12 @@ def _together(laws: list[Array]) -> Array:
 def rate_slopes(logs: Array, size: int, moves: Array, first: Array) -> Array:
     """Slope, by a chain's log rates, of the expected log-probability of its moves and first state.
 
-    moves: expected [from, to]; first: the law of the first bar's state.
+    moves: expected [..., from, to]; first: the law of the first bar's state [..., size].
     """
 
     steps = STEP * np.eye(len(logs))
     matrices = over_a_bar(generator(logs + np.concatenate([steps, -steps]), size))
-    starts = np.log(stationary(matrices)) @ first
-    values = (moves * np.log(matrices)).sum(axis=(-2, -1)) + starts
-    above, below = np.split(values, 2)
+    starts = first @ np.log(stationary(matrices)).T
+    values = np.einsum("...ij,kij->...k", moves, np.log(matrices)) + starts
+    above, below = np.split(values, 2, axis=-1)
     return (above - below) / (2 * STEP)
