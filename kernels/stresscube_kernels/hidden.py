@@ -42,8 +42,8 @@ TEXTS = (
     Text(
         recursions,
         (
-            "two", "three", "first_four", "first_five", "four", "five", "turn", "turn_back",
-            "turned", "returned", "met_by_two", "met_by_three", "met", "weighed", "copied",
+            "two", "three", "first_four", "first_five", "four", "five", "turn", "turned",
+            "met_by_two", "met_by_three", "met", "weighed", "copied",
             "passed", "between",
         ),
         ("along", "onward", "homeward"),

@@ -29,61 +29,44 @@ if TYPE_CHECKING:
     Square = tuple[tuple[float, ...], ...] | Array
 
 
-def turned(matrix: Array, size: int, law: Array, out: Array) -> None:
+def turned(matrix: Array, size: int, law: Array, out: Array, back: bool) -> None:
     """A chain of `size` states moves: out[r, j] = sum over i of matrix[i, j] law[i, r].
 
-    law, out: all states, in a row. matrix: [size, size], or larger.
+    back: to its old place, out[j, r] = sum over i of matrix[i, j] law[r, i]. law, out: all states,
+    in a row. matrix: [size, size], or larger.
     """
     if size == 2:
-        turn(two(matrix), law, out)
+        turn(two(matrix), law, out, back)
     elif size == 3:
-        turn(three(matrix), law, out)
+        turn(three(matrix), law, out, back)
     elif size == 4:
-        turn(four(matrix), law, out)
+        turn(four(matrix), law, out, back)
     elif size == 5:
-        turn(five(matrix), law, out)
+        turn(five(matrix), law, out, back)
     else:
-        turn(matrix[:size, :size], law, out)
+        turn(matrix[:size, :size], law, out, back)
 
 
-def returned(matrix: Array, size: int, law: Array, out: Array) -> None:
-    """The way back: out[j, r] = sum over i of matrix[i, j] law[r, i]. As `turned` otherwise."""
-    if size == 2:
-        turn_back(two(matrix), law, out)
-    elif size == 3:
-        turn_back(three(matrix), law, out)
-    elif size == 4:
-        turn_back(four(matrix), law, out)
-    elif size == 5:
-        turn_back(five(matrix), law, out)
-    else:
-        turn_back(matrix[:size, :size], law, out)
-
-
-def turn(rows: Square, law: Array, out: Array) -> None:
+def turn(rows: Square, law: Array, out: Array, back: bool) -> None:
     """What `turned` does. Tuples say how many rows there are to the compiler, which unrolls the
     short loops and has several r at once: a quarter of the time of loops of unknown length.
     """
     size = len(rows)
     rest = law.shape[0] // size
-    for r in range(rest):
-        for j in range(size):
-            total = 0.0
-            for i in range(size):
-                total += rows[i][j] * law[i * rest + r]
-            out[r * size + j] = total
-
-
-def turn_back(rows: Square, law: Array, out: Array) -> None:
-    """What `returned` does."""
-    size = len(rows)
-    rest = law.shape[0] // size
-    for r in range(rest):
-        for j in range(size):
-            total = 0.0
-            for i in range(size):
-                total += rows[i][j] * law[r * size + i]
-            out[j * rest + r] = total
+    if back:
+        for r in range(rest):
+            for j in range(size):
+                total = 0.0
+                for i in range(size):
+                    total += rows[i][j] * law[r * size + i]
+                out[j * rest + r] = total
+    else:
+        for r in range(rest):
+            for j in range(size):
+                total = 0.0
+                for i in range(size):
+                    total += rows[i][j] * law[i * rest + r]
+                out[r * size + j] = total
 
 
 def two(m: Array) -> Square:
@@ -201,7 +184,7 @@ def copied(law: Array, out: Array) -> None:
 def passed(sizes: NDArray[int64], matrices: Array, ways: Array) -> None:
     """Every chain moves: ways [chains + 1, states] from its first row, given, to its last."""
     for k in range(sizes.shape[0]):
-        turned(matrices[k], sizes[k], ways[k], ways[k + 1])
+        turned(matrices[k], sizes[k], ways[k], ways[k + 1], False)
 
 
 def along(
@@ -246,7 +229,7 @@ def between(
         there[last, s] *= share
     for k in range(last - 1, -1, -1):
         met(sizes[k], here[k], there[k + 1], moved[k], room)
-        returned(turned_over[k], sizes[k], there[k + 1], there[k])
+        turned(turned_over[k], sizes[k], there[k + 1], there[k], True)
 
 
 def onward(

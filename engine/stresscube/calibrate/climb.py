@@ -15,7 +15,8 @@ Slope = Callable[[Array], tuple[float, Array]]
 ROUGH = 0.5
 """Gain in log-likelihood over some iterations that ends a climb which is only compared."""
 ENOUGH = 1e-3
-"""The same over LASTING iterations of one that is kept: half a squared standard error is what a log-likelihood loses."""
+"""The same over LASTING iterations of one that is kept: half a squared standard error is what a
+log-likelihood loses."""
 LASTING = 5
 """A single iteration may gain next to nothing half way up, the first one in new units above all.
 Where one small gain ended the climb, a fifth regime of five years was given up 170 units short."""
